@@ -1,0 +1,47 @@
+/**
+ * Source selectors. Users type text (`local`, `any`, `*`, `sandbox:web`, `alias:api`, `api`, `label:team=blue`); a stored
+ * rule holds a `Source` bound to immutable ids, so a name that is created again starts with no rights.
+ */
+import { Option, Schema } from "effect"
+import { DnsLabel, LabelKey, LabelValue } from "./DnsLabel.ts"
+import { AliasId, SandboxId } from "./Ids.ts"
+
+export const Source = Schema.Union([
+  Schema.TaggedStruct("Local", {}),
+  Schema.TaggedStruct("Any", {}),
+  Schema.TaggedStruct("Sandbox", { sandboxId: SandboxId }),
+  Schema.TaggedStruct("Alias", { aliasId: AliasId }),
+  Schema.TaggedStruct("Label", { key: LabelKey, value: LabelValue })
+])
+export type Source = typeof Source.Type
+
+/** What the user wrote, before names are looked up. */
+export type Selector =
+  | { readonly _tag: "Local" }
+  | { readonly _tag: "Any" }
+  | { readonly _tag: "Sandbox"; readonly ref: string }
+  | { readonly _tag: "Alias"; readonly name: string }
+  | { readonly _tag: "Label"; readonly key: string; readonly value: string }
+
+const isLabel = Schema.is(DnsLabel)
+const isKey = Schema.is(LabelKey)
+const isValue = Schema.is(LabelValue)
+const isSandboxRef = (text: string): boolean => isLabel(text) || Schema.is(SandboxId)(text)
+
+export const selectorForms = "local, any, sandbox:<name or id>, alias:<name>, <alias> or label:<key>=<value>"
+
+export const parseSelector = (text: string): Option.Option<Selector> => {
+  if (text === "local") return Option.some({ _tag: "Local" })
+  if (text === "any" || text === "*") return Option.some({ _tag: "Any" })
+  const colon = text.indexOf(":")
+  const kind = colon < 0 ? "alias" : text.slice(0, colon)
+  const rest = text.slice(colon + 1)
+  if (kind === "sandbox" && isSandboxRef(rest)) return Option.some({ _tag: "Sandbox", ref: rest })
+  if (kind === "alias" && isLabel(rest)) return Option.some({ _tag: "Alias", name: rest })
+  if (kind === "label") {
+    const equals = rest.indexOf("=")
+    const key = rest.slice(0, equals), value = rest.slice(equals + 1)
+    if (equals > 0 && isKey(key) && isValue(value)) return Option.some({ _tag: "Label", key, value })
+  }
+  return Option.none()
+}
