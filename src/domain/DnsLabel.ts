@@ -23,7 +23,9 @@ export type Port = typeof Port.Type
 
 export const LabelKey = Schema.String.check(Schema.isPattern(/^[a-z0-9]([a-z0-9._/-]{0,61}[a-z0-9])?$/, { message: "a label key: lower-case letters, digits, and . _ / - inside" }))
 export const LabelValue = Schema.String.check(Schema.isPattern(/^[A-Za-z0-9._-]{0,63}$/, { message: "a label value: letters, digits and . _ -, at most 63 characters" }))
-export const Labels = Schema.Record(LabelKey, LabelValue)
+/** Keys are checked by hand: a record with a refined key schema would drop the keys that do not match. */
+export const Labels = Schema.Record(Schema.String, LabelValue).check(
+  Schema.makeFilter((labels) => Object.keys(labels).every(Schema.is(LabelKey)) || "label keys: lower-case letters, digits, and . _ / - inside"))
 export type Labels = typeof Labels.Type
 
 /** `dev` -> `dev.gstacks`. */

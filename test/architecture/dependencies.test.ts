@@ -1,0 +1,62 @@
+/** The dependency rules of docs/architecture.md, read off the import statements. */
+import { assert, describe, it } from "@effect/vitest"
+import { readdirSync, readFileSync } from "node:fs"
+import { dirname, join, normalize, relative } from "node:path"
+
+const root = join(import.meta.dirname, "../..")
+const area = (path: string): string => path.split("/")[1]!
+
+interface Import { readonly file: string; readonly target: string; readonly local: boolean }
+
+const files = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" }).filter((f) => /\.tsx?$/.test(f)).map((f) => `src/${f}`)
+/** `import x from "m"`, `export * from "m"`, `import "m"` and `import("m")`. */
+const statement = /\b(?:import|export)\s+(?:[\w*{},\s$]+?\s+from\s+)?["']([^"']+)["']|\bimport\(\s*["']([^"']+)["']\s*\)/g
+const imports: ReadonlyArray<Import> = files.flatMap((file) =>
+  [...readFileSync(join(root, file), "utf8").matchAll(statement)].map((m) => {
+    const target = (m[1] ?? m[2])!
+    const local = target.startsWith(".")
+    return { file, local, target: local ? relative(root, normalize(join(root, dirname(file), target))) : target }
+  }))
+
+/** What each area may import from the project itself, besides its own files. */
+const allowed: Readonly<Record<string, ReadonlyArray<string>>> = {
+  domain: [],
+  protocol: ["domain"],
+  actors: ["domain", "protocol"],
+  control: ["domain", "protocol", "actors"],
+  agent: ["domain", "protocol", "actors"],
+  cli: ["domain", "protocol"],
+  dev: ["domain", "protocol", "actors", "control", "agent", "cli"]
+}
+const mayUsePlatform = new Set(["control", "agent", "cli", "dev"])
+const platform = /^(node:|@effect\/platform-node|@effect\/sql-pg|@electric-sql\/|ws$|dns-packet$)/
+
+describe("dependency rules", () => {
+  it("sees the imports", () => {
+    assert.isAbove(imports.length, 50)
+    for (const file of files) assert.property(allowed, area(file), `${file} is in no known area`)
+  })
+  it("areas import only what lies below them", () => {
+    const wrong = imports.filter((i) => i.local && i.target.startsWith("src/") && area(i.target) !== area(i.file) && !allowed[area(i.file)]!.includes(area(i.target)))
+    assert.deepStrictEqual(wrong, [])
+  })
+  it("domain and protocol import nothing but effect", () => {
+    const wrong = imports.filter((i) => !i.local && ["domain", "protocol"].includes(area(i.file)) && !/^effect(\/|$)/.test(i.target))
+    assert.deepStrictEqual(wrong, [])
+  })
+  it("xstate stays in actors", () => {
+    const wrong = imports.filter((i) => /^(xstate|@xstate\/)/.test(i.target) && area(i.file) !== "actors")
+    assert.deepStrictEqual(wrong, [])
+  })
+  it("platform, SQL and node: stay in the processes", () => {
+    const wrong = imports.filter((i) => platform.test(i.target) && !mayUsePlatform.has(area(i.file)))
+    assert.deepStrictEqual(wrong, [])
+  })
+  it("nothing imports tests or benchmarks", () => {
+    assert.deepStrictEqual(imports.filter((i) => i.local && !i.target.startsWith("src/") && i.target !== "package.json"), [])
+  })
+  it("programs are launched in main.ts files only", () => {
+    const wrong = files.filter((file) => !/(^|\/)main\.ts$/.test(file) && /\bNodeRuntime\.runMain\b/.test(readFileSync(join(root, file), "utf8")))
+    assert.deepStrictEqual(wrong, [])
+  })
+})
