@@ -1,4 +1,4 @@
-/** The agent's Unix socket (mode 0600 in a directory of mode 0700): what works without the control plane. One JSON-serialised effect/rpc group. */
+/** The agent's Unix socket (mode 0600 in a directory of mode 0700): what works without the control plane. One effect/rpc group, newline-delimited JSON (`RpcSerialization.layerNdjson`). */
 import { Schema } from "effect"
 import { Rpc, RpcGroup } from "effect/rpc"
 import { AgentName } from "../../domain/DnsLabel.ts"

@@ -23,12 +23,12 @@ export const PlanNetwork = Schema.Struct({ id: NetworkId, topologyVersion: Schem
 export const PlanSandbox = Schema.Struct({ id: SandboxId, pid: Schema.Int, startTime: Schema.Int, zone: Schema.String })
 export const Outbound = Schema.Struct({
   id: Schema.String, sandbox: SandboxId, network: NetworkId, alias: AliasId, address: Schema.String, port: Schema.Int, target: Target,
-  rules: Schema.Array(RuleId), expiresAt: Schema.optionalKey(Schema.Number)
+  rules: Schema.Array(RuleId), expiresAt: Schema.optionalKey(Schema.Number), frozen: Schema.optionalKey(Schema.Boolean)
 })
 export type Outbound = typeof Outbound.Type
 export const Inbound = Schema.Struct({
   id: Schema.String, network: NetworkId, node: Schema.String, source: SandboxId, alias: AliasId, port: Schema.Int, sandbox: SandboxId,
-  rules: Schema.Array(RuleId), expiresAt: Schema.optionalKey(Schema.Number)
+  rules: Schema.Array(RuleId), expiresAt: Schema.optionalKey(Schema.Number), frozen: Schema.optionalKey(Schema.Boolean)
 })
 export type Inbound = typeof Inbound.Type
 
