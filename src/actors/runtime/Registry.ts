@@ -1,0 +1,142 @@
+/**
+ * Every actor of this process by address: what it is, how it does, and how to hand it an event. One
+ * entry lives as long as its supervisor knows the child, across restarts. Only the runtime writes
+ * here; everyone else looks through ActorSystem.
+ */
+import type { EventObject } from "xstate"
+import type { GoneReason } from "./ActorErrors.ts"
+import { isBelow } from "./Journal.ts"
+import { stateText, type StateValue } from "./stateText.ts"
+import type { SupervisorRef } from "./Supervisor.ts"
+
+export type ActorStatus = "running" | "restarting" | "stopping" | "ended"
+
+/** What may be shown of an actor; plain data, ready for JSON where context and output are. */
+export interface ActorSnapshot {
+  readonly address: string
+  readonly kind: "machine" | "supervisor"
+  /** The machine's id, or the supervisor's strategy. */
+  readonly machine: string
+  readonly status: ActorStatus
+  /** As `stateText` writes it; of a supervisor, its status. */
+  readonly state: string
+  /** Epoch milliseconds since when it is in that state. */
+  readonly since: number
+  readonly restarts: number
+  /** Events that wait. */
+  readonly mailbox: number
+  readonly lastError?: string
+  /** The allow-listed keys only. */
+  readonly context: Readonly<Record<string, unknown>>
+  readonly output?: unknown
+}
+
+export type Delivery = "taken" | "full"
+
+/** The mailbox of a running machine. */
+export interface Inlet {
+  readonly capacity: number
+  readonly offer: (event: EventObject) => Delivery
+  readonly size: () => number
+}
+
+export class ActorEntry {
+  status: ActorStatus = "running"
+  value: StateValue = ""
+  rawContext: Readonly<Record<string, unknown>> = {}
+  since: number
+  restarts = 0
+  lastError: string | undefined = undefined
+  output: unknown = undefined
+  inlet: Inlet | undefined = undefined
+  supervisor: SupervisorRef | undefined = undefined
+  removed = false
+  readonly children = new Set<ActorEntry>()
+  readonly watchers = new Set<() => void>()
+  readonly address: string
+  readonly kind: "machine" | "supervisor"
+  readonly machine: string
+  readonly allow: ReadonlyArray<string>
+  readonly parent: ActorEntry | undefined
+
+  constructor(init: Pick<ActorEntry, "address" | "kind" | "machine" | "allow" | "parent" | "since">) {
+    this.address = init.address
+    this.kind = init.kind
+    this.machine = init.machine
+    this.allow = init.allow
+    this.parent = init.parent
+    this.since = init.since
+  }
+
+  get gone(): GoneReason | undefined {
+    return this.removed ? "unknown" : this.status === "ended" || this.status === "restarting" ? this.status : undefined
+  }
+
+  snapshot(): ActorSnapshot {
+    return {
+      address: this.address,
+      kind: this.kind,
+      machine: this.machine,
+      status: this.status,
+      state: this.kind === "supervisor" ? this.status : stateText(this.value),
+      since: this.since,
+      restarts: this.restarts,
+      mailbox: this.inlet?.size() ?? 0,
+      ...(this.lastError === undefined ? {} : { lastError: this.lastError }),
+      context: Object.fromEntries(this.allow.filter((key) => key in this.rawContext).map((key) => [key, this.rawContext[key]])),
+      ...(this.output === undefined ? {} : { output: this.output })
+    }
+  }
+}
+
+export class Registry {
+  readonly #entries = new Map<string, ActorEntry>()
+  readonly #observers = new Set<{ readonly prefix: string; readonly notify: (snapshot: ActorSnapshot) => void }>()
+
+  get(address: string): ActorEntry | undefined {
+    return this.#entries.get(address)
+  }
+
+  /** Throws when the address is taken: two supervisors were given the same one. */
+  add(entry: ActorEntry): void {
+    if (this.#entries.has(entry.address)) {
+      throw new Error(`Two actors have the address "${entry.address}". Give one of them another id.`)
+    }
+    this.#entries.set(entry.address, entry)
+    entry.parent?.children.add(entry)
+  }
+
+  remove(entry: ActorEntry): void {
+    if (this.#entries.get(entry.address) === entry) this.#entries.delete(entry.address)
+    entry.parent?.children.delete(entry)
+    entry.removed = true
+    entry.inlet = undefined
+    this.changed(entry)
+  }
+
+  changed(entry: ActorEntry): void {
+    for (const watcher of entry.watchers) watcher()
+    if (this.#observers.size === 0) return
+    const snapshot = entry.snapshot()
+    for (const observer of this.#observers) if (isBelow(entry.address, observer.prefix)) observer.notify(snapshot)
+  }
+
+  observe(prefix: string, notify: (snapshot: ActorSnapshot) => void): () => void {
+    const observer = { prefix, notify }
+    this.#observers.add(observer)
+    return () => {
+      this.#observers.delete(observer)
+    }
+  }
+
+  /** Depth first: parents before children, children in the order in which they were first started. */
+  tree(): ReadonlyArray<ActorSnapshot> {
+    const found: Array<ActorSnapshot> = []
+    const visit = (entry: ActorEntry) => {
+      found.push(entry.snapshot())
+      entry.children.forEach(visit)
+    }
+    for (const entry of this.#entries.values()) if (entry.parent === undefined) visit(entry)
+    return found
+  }
+}

@@ -1,0 +1,51 @@
+/**
+ * Starts and restarts children by their specs, as Erlang/OTP's supervisors do. Promises: children
+ * start in order and stop in reverse, each within its deadline; a crash is restarted by the strategy;
+ * more crashes than the intensity allows stop everything below and escalate to the parent, and at
+ * the root complete `failed`.
+ */
+import { Effect, type Scope } from "effect"
+import { ActorSystem } from "./ActorSystem.ts"
+import type { AddressGone, AlreadyStarted, SupervisorFailed } from "./ActorErrors.ts"
+import type { ChildSpec, SupervisorOptions } from "./ChildSpec.ts"
+import { ActorEntry } from "./Registry.ts"
+import { startSupervisor } from "./supervisorProcess.ts"
+
+export interface SupervisorRef {
+  readonly address: string
+  /**
+   * Adds a child after the others and starts it. Replaces an ended child of that id. The child is
+   * forgotten when this supervisor itself is restarted.
+   */
+  readonly startChild: (spec: ChildSpec) => Effect.Effect<void, AlreadyStarted | AddressGone>
+  /** Stops a child, waits for its end and removes it. Does nothing when there is none. */
+  readonly stopChild: (id: string) => Effect.Effect<void>
+  /** Fails once the restart intensity is exceeded and all children have been stopped. */
+  readonly failed: Effect.Effect<never, SupervisorFailed>
+}
+
+export interface StartOptions extends SupervisorOptions {
+  /** May be "": then the children's addresses are their bare ids. */
+  readonly address: string
+}
+
+/** Returns when every child has been started once. Closing the scope stops them, last one first. */
+export const start = Effect.fnUntraced(function*(options: StartOptions): Effect.fn.Return<SupervisorRef, never, ActorSystem | Scope.Scope> {
+  const { host } = yield* ActorSystem
+  const entry = new ActorEntry({
+    address: options.address,
+    kind: "supervisor",
+    machine: options.strategy,
+    allow: [],
+    parent: undefined,
+    since: host.now()
+  })
+  const root = yield* Effect.acquireRelease(
+    Effect.suspend(() => {
+      host.registry.add(entry)
+      return startSupervisor({ ...options, backoff: options.backoff, shutdownMs: Infinity }, entry, host)
+    }),
+    (root) => Effect.andThen(root.stop, Effect.sync(() => host.registry.remove(entry)))
+  )
+  return root.ref
+})

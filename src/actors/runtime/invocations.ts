@@ -1,0 +1,48 @@
+/**
+ * Which Effects run on behalf of which machine. The bridge adds each fiber that it forks; when the
+ * machine stops or crashes, the runtime interrupts them all and waits until their finalizers ran.
+ */
+import { Cause, Effect, Fiber } from "effect"
+import type { ActorSystem } from "xstate"
+
+export class Invocations {
+  readonly #fibers = new Set<Fiber.Fiber<unknown, unknown>>()
+  readonly #onDefect: (error: unknown) => void
+
+  /** `onDefect` hears of finalizers that failed: their machine has left and cannot. */
+  constructor(onDefect: (error: unknown) => void) {
+    this.#onDefect = onDefect
+  }
+
+  add(fiber: Fiber.Fiber<unknown, unknown>): void {
+    this.#fibers.add(fiber)
+    fiber.addObserver((exit) => {
+      this.#fibers.delete(fiber)
+      if (exit._tag === "Failure" && Cause.hasInterrupts(exit.cause) && Cause.hasDies(exit.cause)) {
+        this.#onDefect(Cause.squash(exit.cause))
+      }
+    })
+  }
+
+  get size(): number {
+    return this.#fibers.size
+  }
+
+  interrupt(): void {
+    for (const fiber of [...this.#fibers]) fiber.interruptUnsafe()
+  }
+
+  readonly awaitAll: Effect.Effect<void> = Effect.suspend(() => Effect.asVoid(Fiber.awaitAll([...this.#fibers])))
+}
+
+export type XStateSystem = ActorSystem<any>
+
+/** An XState system is one supervised machine with all that it invokes. */
+const bySystem = new WeakMap<XStateSystem, Invocations>()
+
+export const attachInvocations = (system: XStateSystem, invocations: Invocations): void => {
+  bySystem.set(system, invocations)
+}
+
+/** Undefined for an actor that runs without this runtime. */
+export const invocationsOf = (system: XStateSystem): Invocations | undefined => bySystem.get(system)

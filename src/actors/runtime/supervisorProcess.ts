@@ -1,0 +1,214 @@
+/**
+ * A running supervisor: one fiber that handles one message after the other (a child ended, start or
+ * stop a child, a restart is due), so that starts, stops and restarts never overlap.
+ */
+import { Cause, Deferred, Effect, Exit, Fiber, Queue } from "effect"
+import { AddressGone, AlreadyStarted, SupervisorFailed } from "./ActorErrors.ts"
+import type { Host } from "./ActorSystem.ts"
+import type { ChildSpec, SupervisorSpec } from "./ChildSpec.ts"
+import { type Child, ChildTable } from "./ChildTable.ts"
+import { within } from "./deadline.ts"
+import { errorDetail, errorText } from "./errorText.ts"
+import { startMachine } from "./machineProcess.ts"
+import type { Outcome, Process } from "./Process.ts"
+import type { ActorEntry } from "./Registry.ts"
+import { affectedBy, backoffDelay, backoffOf, isRestarted, RestartBudget } from "./restartPolicy.ts"
+import type { SupervisorRef } from "./Supervisor.ts"
+
+type Options = Pick<SupervisorSpec, "strategy" | "intensity" | "backoff" | "children" | "shutdownMs">
+
+type Reply = Deferred.Deferred<void, AlreadyStarted | AddressGone>
+
+type Message =
+  | { readonly _tag: "ChildEnded"; readonly child: Child; readonly process: Process; readonly outcome: Outcome }
+  | { readonly _tag: "RestartDue"; readonly restart: symbol }
+  | { readonly _tag: "StartChild"; readonly spec: ChildSpec; readonly reply: Reply }
+  | { readonly _tag: "StopChild"; readonly id: string; readonly reply: Reply }
+
+export interface SupervisorProcess extends Process {
+  readonly ref: SupervisorRef
+}
+
+const startProcess = (spec: ChildSpec, entry: ActorEntry, host: Host): Effect.Effect<Process> =>
+  spec.kind === "machine" ? startMachine(spec, entry, host) : startSupervisor(spec, entry, host)
+
+export const startSupervisor = Effect.fnUntraced(function*(options: Options, entry: ActorEntry, host: Host): Effect.fn.Return<SupervisorProcess> {
+  const inbox = yield* Queue.unbounded<Message>()
+  const failed = yield* Deferred.make<never, SupervisorFailed>()
+  const backoff = backoffOf(options.backoff, options.intensity)
+  const budget = new RestartBudget(options.intensity)
+  const timers = new Set<Fiber.Fiber<unknown>>()
+  const children = new ChildTable(entry, host, startProcess, (child, process, outcome) =>
+    Queue.offerUnsafe(inbox, { _tag: "ChildEnded", child, process, outcome }))
+  const gone = () => new AddressGone({ address: entry.address, reason: entry.gone ?? "ended" })
+
+  /** What a message leads to: an outcome ends the supervisor. */
+  type Verdict = Effect.Effect<Outcome | undefined>
+
+  const startDue = Effect.fnUntraced(function*(restart: symbol) {
+    for (const child of children.all) {
+      if (child.restart !== restart) continue
+      child.entry.restarts++
+      yield* children.run(child)
+    }
+  })
+
+  const restartGroup = Effect.fnUntraced(function*(failure: Child) {
+    const group = affectedBy(options.strategy, children.all, failure)
+    const restart = Symbol(failure.spec.id)
+    for (const child of [...group].reverse()) {
+      yield* children.stop(child)
+      if (child.spec.restart === "temporary") {
+        children.remove(child)
+        continue
+      }
+      child.restart = restart
+      child.entry.status = "restarting"
+      host.registry.changed(child.entry)
+    }
+    const delay = backoffDelay(backoff, failure.failures)
+    host.note(failure.entry, "restarting", { detail: `${options.strategy}, ${group.length} of ${children.all.length} children, in ${delay} ms` })
+    if (delay === 0) return yield* startDue(restart)
+    const timer = host.fork(Effect.delay(Effect.sync(() => Queue.offerUnsafe(inbox, { _tag: "RestartDue", restart })), delay))
+    timers.add(timer)
+    timer.addObserver(() => timers.delete(timer))
+  })
+
+  const childEnded = Effect.fnUntraced(function*(child: Child, outcome: Outcome): Effect.fn.Return<Outcome | undefined> {
+    child.process = undefined
+    if (outcome._tag === "Crashed") {
+      child.entry.lastError = errorText(outcome.error)
+      host.note(child.entry, "crashed", { detail: errorDetail(outcome.error) })
+      yield* Effect.logWarning("actor crashed").pipe(Effect.annotateLogs({ address: child.entry.address, error: child.entry.lastError }))
+    } else {
+      host.note(child.entry, "ended")
+    }
+    if (!isRestarted(child.spec.restart, outcome)) {
+      if (child.spec.restart === "temporary") children.remove(child)
+      else {
+        child.entry.status = "ended"
+        if (outcome._tag === "Ended" && child.spec.kind === "machine" && child.spec.showOutput) child.entry.output = outcome.output
+        host.registry.changed(child.entry)
+      }
+      return child.spec.significant ? { _tag: "Ended", output: undefined } : undefined
+    }
+    const now = host.now()
+    child.failures = now - child.startedAt >= Math.max(1, backoff.maxMs) ? 1 : child.failures + 1
+    if (!budget.spend(now)) {
+      return {
+        _tag: "Crashed",
+        error: new SupervisorFailed({
+          address: entry.address,
+          child: child.entry.address,
+          ...options.intensity,
+          reason: child.entry.lastError ?? "it ended, and is to run always"
+        })
+      }
+    }
+    yield* restartGroup(child)
+    return undefined
+  })
+
+  const startChild = Effect.fnUntraced(function*(spec: ChildSpec) {
+    const present = children.find(spec.id)
+    if (present?.entry.status === "ended") children.remove(present)
+    const address = children.addressOf(spec.id)
+    if (host.registry.get(address) !== undefined) return yield* new AlreadyStarted({ address })
+    yield* children.run(children.add(spec))
+  })
+
+  const stopChild = Effect.fnUntraced(function*(id: string) {
+    const child = children.find(id)
+    if (child === undefined) return
+    yield* children.stop(child)
+    children.remove(child)
+  })
+
+  /** Answers also when the supervisor is stopped half way. */
+  const answering = (reply: Reply, work: Effect.Effect<void, AlreadyStarted>): Verdict =>
+    Effect.exit(work).pipe(
+      Effect.flatMap((exit) => Deferred.done(reply, exit)),
+      Effect.ensuring(Effect.suspend(() => Deferred.fail(reply, gone()))),
+      Effect.as(undefined)
+    )
+
+  const handle = (message: Message): Verdict => {
+    switch (message._tag) {
+      case "ChildEnded":
+        // A process that was stopped, or replaced, has nothing more to say.
+        return message.child.process === message.process
+          ? childEnded(message.child, message.outcome)
+          : Effect.undefined
+      case "RestartDue":
+        return Effect.as(startDue(message.restart), undefined)
+      case "StartChild":
+        return answering(message.reply, startChild(message.spec))
+      case "StopChild":
+        return answering(message.reply, stopChild(message.id))
+    }
+  }
+
+  const handleMessages = Effect.gen(function*() {
+    while (true) {
+      const verdict = yield* handle(yield* Queue.take(inbox))
+      if (verdict !== undefined) return verdict
+    }
+  })
+
+  const close = () => {
+    entry.supervisor = undefined
+    for (const timer of timers) timer.interruptUnsafe()
+    for (let next = Queue.takeUnsafe(inbox); next !== undefined && Exit.isSuccess(next); next = Queue.takeUnsafe(inbox)) {
+      if ("reply" in next.value) Deferred.doneUnsafe(next.value.reply, Effect.fail(gone()))
+    }
+    Queue.shutdownUnsafe(inbox)
+  }
+
+  const shutDown = Effect.fnUntraced(function*(exit: Exit.Exit<Outcome>): Effect.fn.Return<Outcome> {
+    close()
+    for (const child of [...children.all].reverse()) {
+      yield* children.stop(child)
+      children.remove(child)
+    }
+    const outcome: Outcome = Exit.isSuccess(exit) ? exit.value
+      : Cause.hasInterruptsOnly(exit.cause) ? { _tag: "Stopped" }
+      : { _tag: "Crashed", error: Cause.squash(exit.cause) }
+    if (outcome._tag === "Crashed" && outcome.error instanceof SupervisorFailed) {
+      host.note(entry, "gaveUp", { detail: outcome.error.message })
+      yield* Effect.logError(outcome.error.message)
+      yield* Deferred.fail(failed, outcome.error)
+    }
+    return outcome
+  })
+
+  const request = (make: (reply: Reply) => Message) =>
+    Effect.suspend(() => {
+      const reply: Reply = Deferred.makeUnsafe()
+      return Queue.offerUnsafe(inbox, make(reply)) ? Deferred.await(reply) : Effect.fail(gone())
+    })
+
+  const ref: SupervisorRef = {
+    address: entry.address,
+    startChild: (spec) => request((reply) => ({ _tag: "StartChild", spec, reply })),
+    stopChild: (id) => Effect.ignore(request((reply) => ({ _tag: "StopChild", id, reply }))),
+    failed: Deferred.await(failed)
+  }
+
+  for (const spec of options.children) yield* children.run(children.add(spec))
+  entry.supervisor = ref
+  const fiber = yield* Effect.forkDetach(
+    Effect.uninterruptibleMask((restore) => Effect.flatMap(Effect.exit(restore(handleMessages)), shutDown)),
+    { startImmediately: true }
+  )
+  const kill = () => {
+    close()
+    for (const child of [...children.all].reverse()) children.kill(child)
+    fiber.interruptUnsafe()
+  }
+  const stop = Effect.gen(function*() {
+    if (yield* within(options.shutdownMs, Fiber.interrupt(fiber))) return
+    host.note(entry, "deadline", { detail: `killed: its children did not end within ${options.shutdownMs} ms` })
+    kill()
+  })
+  return { fiber, stop, kill, ref }
+})
