@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"time"
 
@@ -32,6 +33,10 @@ func raiseLoopback(namespace *os.File) (err error) {
 	}()
 	dial := func(c **netlink.Conn, config *netlink.Config) {
 		if err == nil {
+			// An address of its own: the kernel would give this process's pid,
+			// and bubblewrap insists on its own, which can be the same number
+			// in another pid namespace.
+			config.PID = 1<<31 | rand.Uint32()
 			err = netns.Within(namespace, func() (err error) {
 				*c, err = netlink.Dial(unix.NETLINK_ROUTE, config)
 				return err
@@ -40,7 +45,7 @@ func raiseLoopback(namespace *os.File) (err error) {
 	}
 	var changes, c *netlink.Conn
 	dial(&changes, &netlink.Config{Groups: unix.RTMGRP_LINK}) // first, so that no change is missed
-	dial(&c, nil)
+	dial(&c, &netlink.Config{})
 	if changes != nil {
 		defer changes.Close()
 	}
