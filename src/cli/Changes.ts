@@ -1,0 +1,81 @@
+/**
+ * After a change: say what changed (stdout), wait as `--wait` asks, then the receipt (stderr). With `-o json`, `jsonl` or
+ * `yaml` one document `{value, change, receipt}`. The wait ends with exit code 6 when `--timeout` is over; what was stored stays.
+ */
+import { Effect } from "effect"
+import { type Change, isComplete, type Receipt } from "../domain/Receipt.ts"
+import { ControlApi } from "./ControlApi.ts"
+import { waitTimedOut } from "./Failure.ts"
+import { format, Timeout, Wait } from "./GlobalFlags.ts"
+import { note, show } from "./output/view.ts"
+
+/** How long to be quiet before saying who is waited for. */
+const patienceMs = 1_000
+/** The longest wait that one request may ask for. */
+const stretchMs = 30_000
+
+type Stored = typeof Change.Type
+type Applied = typeof Receipt.Type
+
+const pending = (receipt: Applied): string =>
+  receipt.pending.map(({ agent, online, reason }) => `${agent}${online ? "" : " (offline)"}${reason === "" ? "" : `: ${reason}`}`).join("; ")
+
+export const describeReceipt = (receipt: Applied): string => {
+  if (receipt.participants === 0) return `topology v${receipt.version} stored; no agent takes part in ${receipt.network} yet`
+  const by = `topology v${receipt.version} applied by ${receipt.applied}/${receipt.participants} agents`
+  if (!isComplete(receipt)) return `${by}; pending: ${pending(receipt)}`
+  return receipt.elapsedMs === null ? by : `${by} in ${Math.round(receipt.elapsedMs)} ms`
+}
+
+const ask = (change: Stored, timeoutMs: number) =>
+  Effect.flatMap(ControlApi, ({ call }) =>
+    call((client) => client.networks.receipt({ params: { network: change.network, version: change.version }, query: { timeoutMs } }), { timeoutMs: timeoutMs + 10_000 }))
+
+const awaitReceipt = (change: Stored, timeoutMs: number) =>
+  Effect.gen(function*() {
+    let receipt = yield* ask(change, Math.min(patienceMs, timeoutMs))
+    let left = timeoutMs - patienceMs
+    if (!isComplete(receipt) && left > 0) yield* note(`waiting for ${pending(receipt)}`)
+    for (; !isComplete(receipt) && left > 0; left -= stretchMs) receipt = yield* ask(change, Math.min(stretchMs, left))
+    return receipt
+  })
+
+/** The receipt; null when it was not asked for, or when the network is gone and nobody can acknowledge. */
+const receiptFor = (change: Stored) =>
+  Effect.gen(function*() {
+    if ((yield* Wait) === "stored") return null
+    return yield* awaitReceipt(change, yield* Timeout).pipe(
+      Effect.catchTag("Failure", (failure) => failure.exitCode === 3 ? Effect.succeed(null) : Effect.fail(failure))
+    )
+  })
+
+export interface Changed<A> {
+  readonly value: A
+  readonly changes: ReadonlyArray<Stored>
+  /** What changed, as a sentence without its end. */
+  readonly said: string
+  readonly name: string
+  /** `{value, change, receipt}` when one network changed, which is the rule; a list of both when several can. */
+  readonly several?: boolean
+}
+
+export const showChange = <A>({ value, changes, said, name, several }: Changed<A>) =>
+  Effect.gen(function*() {
+    const view = (document: unknown) => show({ document, table: () => `${said}\n`, names: () => [name] })
+    const text = (yield* format) === "table" || (yield* format) === "name"
+    if (text) yield* view(null)
+    const receipts = yield* Effect.forEach(changes, receiptFor, { concurrency: 4 })
+    if (!text) yield* view(several ? { value, changes, receipts } : { value, change: changes[0], receipt: receipts[0] })
+    for (const [i, change] of changes.entries()) {
+      const receipt = receipts[i]
+      yield* note(receipt ? describeReceipt(receipt) : `topology v${change.version} of ${change.network} stored`)
+    }
+    const late = receipts.filter((receipt) => receipt !== null && !isComplete(receipt))
+    if (late.length > 0) {
+      const { network, version, applied, participants } = late[0]!
+      return yield* waitTimedOut(
+        `stored, but topology v${version} of ${network} is applied by ${applied}/${participants} agents after ${(yield* Timeout) / 1000} s; pending: ${late.map((receipt) => pending(receipt!)).join("; ")}`,
+        `gstacks network show ${network}`
+      )
+    }
+  })

@@ -1,0 +1,24 @@
+/**
+ * What the process that runs a command offers: words, environment, the three standard streams, a person at a terminal,
+ * signals. The only way in which commands touch them, so that tests run commands in-process.
+ */
+import { Context, type Effect, type Scope, type Stream } from "effect"
+
+export type Signal = "SIGINT" | "SIGTERM" | "SIGHUP" | "SIGQUIT"
+
+export class Shell extends Context.Service<Shell, {
+  readonly args: ReadonlyArray<string>
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Completes when the bytes were handed to the kernel, which gives backpressure and makes a later exit safe. */
+  readonly out: (chunk: string | Uint8Array) => Effect.Effect<void>
+  readonly err: (chunk: string | Uint8Array) => Effect.Effect<void>
+  /** Reads nothing before it is run. */
+  readonly stdin: Stream.Stream<Uint8Array>
+  readonly stdinIsTerminal: boolean
+  /** Whether a person can be asked: input and error stream are both terminals. */
+  readonly interactive: boolean
+  /** Asks on the error stream; `hidden` does not show what is typed. */
+  readonly ask: (question: string, options?: { readonly hidden?: boolean }) => Effect.Effect<string>
+  /** Until the scope closes, signals go to `handler` instead of ending the command. */
+  readonly onSignal: (handler: (signal: Signal) => Effect.Effect<void>) => Effect.Effect<void, never, Scope.Scope>
+}>()("gstacks/cli/Shell") {}

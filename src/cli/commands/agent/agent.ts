@@ -1,0 +1,12 @@
+/** `gstacks agent ...` */
+import { Command } from "effect/cli"
+import { agentRun } from "../elsewhere.ts"
+import { list } from "./list.ts"
+import { remove } from "./remove.ts"
+import { show } from "./show.ts"
+import { token } from "./token/token.ts"
+
+export const agent = Command.make("agent").pipe(
+  Command.withDescription("Agents (one per host) and the tokens that enrol them"),
+  Command.withSubcommands([list, show, remove, token, agentRun])
+)

@@ -1,0 +1,24 @@
+/** Commands that `bin/gstacks` hands to other programs. They are listed here so that help and completions know them. */
+import { Argument, Command } from "effect/cli"
+import { usage } from "../Failure.ts"
+
+const elsewhere = <const Name extends string>(name: Name, command: string, description: string) =>
+  Command.make(name, { words: Argument.String("words").pipe(Argument.variadic()) }, () =>
+    usage(`${command} is a program of its own, which this one does not contain`, `start it by bin/gstacks: ${command}`)).pipe(
+    Command.withDescription(description)
+  )
+
+export const control = elsewhere("control", "gstacks control", "Run the control plane in the foreground")
+export const agentRun = elsewhere("run", "gstacks agent run", "Run this host's agent in the foreground")
+
+const dev = (name: string, description: string) => elsewhere(name, `gstacks dev ${name}`, description)
+
+export const devCluster = Command.make("dev").pipe(
+  Command.withDescription("The disposable local cluster"),
+  Command.withSubcommands([
+    dev("up", "Start the cluster: gstacks dev up [--hosts N] [--detach]"),
+    dev("down", "End it, with every process in it"),
+    dev("status", "List its processes"),
+    dev("exec", "Run a tool on one of its hosts: gstacks dev exec <host> -- <command...>")
+  ])
+)

@@ -1,0 +1,21 @@
+/** The tree of every command. */
+import { Command } from "effect/cli"
+import { agent } from "./agent/agent.ts"
+import { control, devCluster } from "./elsewhere.ts"
+import { network } from "./network/network.ts"
+import { sandbox } from "./sandbox/sandbox.ts"
+
+export const gstacks = Command.make("gstacks").pipe(
+  Command.withDescription("Sandboxes on many hosts reach one another by name, only where a rule allows it"),
+  Command.withSubcommands([
+    { group: "Networks and sandboxes", commands: [network, sandbox] },
+    { group: "Hosts", commands: [agent] },
+    { group: "Processes", commands: [control, devCluster] }
+  ]),
+  Command.withExamples([
+    { command: "gstacks network create dev" },
+    { command: "gstacks sandbox run backend -- python3 -m http.server 8080" },
+    { command: "gstacks network attach dev backend --alias api --port 8080" },
+    { command: "gstacks network policy allow dev --from sandbox:web --to api --port 8080" }
+  ])
+)

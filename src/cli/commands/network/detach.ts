@@ -1,0 +1,20 @@
+/** `gstacks network detach dev <sandbox>` */
+import { Effect } from "effect"
+import { Command } from "effect/cli"
+import { showChange } from "../../Changes.ts"
+import { confirm } from "../../confirm.ts"
+import { ControlApi } from "../../ControlApi.ts"
+import { network, sandbox } from "../../words.ts"
+
+export const detach = Command.make("detach", { network, sandbox }, Effect.fn(function*({ network, sandbox }) {
+  yield* confirm(`sandbox ${sandbox} leaves ${network}, and its aliases and their rules there are removed`, `gstacks network detach ${network} ${sandbox}`)
+  const api = yield* ControlApi
+  const { value, change } = yield* api.call((client) => client.networks.detach({ params: { network, sandbox } }))
+  yield* showChange({
+    value, changes: [change], name: value.sandbox,
+    said: `sandbox ${value.sandbox} detached from ${change.network}${value.aliases.length === 0 ? "" : `; removed: ${value.aliases.join(", ")}`}`
+  })
+})).pipe(
+  Command.withDescription("Detach a sandbox; its aliases in the network go with it"),
+  Command.withExamples([{ command: "gstacks network detach dev backend" }])
+)

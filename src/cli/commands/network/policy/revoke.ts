@@ -1,0 +1,15 @@
+/** `gstacks network policy revoke dev <rule>`: connections that rested on the rule alone are reset. */
+import { Effect } from "effect"
+import { Command } from "effect/cli"
+import { showChange } from "../../../Changes.ts"
+import { ControlApi } from "../../../ControlApi.ts"
+import { network, reference } from "../../../words.ts"
+
+export const revoke = Command.make("revoke", { network, rule: reference("rule", "Rule id, from network policy list") }, Effect.fn(function*({ network, rule }) {
+  const api = yield* ControlApi
+  const { value, change } = yield* api.call((client) => client.networks.revoke({ params: { network, rule } }))
+  yield* showChange({ value, changes: [change], name: value.id, said: `rule ${value.id} revoked: ${value.from} to ${value.to}:${value.port} in ${change.network}` })
+})).pipe(
+  Command.withDescription("Remove a rule; connections that only it allowed are reset"),
+  Command.withExamples([{ command: "gstacks network policy revoke dev rul_01j9x0k7q2c4m8f3za" }])
+)

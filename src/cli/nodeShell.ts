@@ -1,0 +1,57 @@
+/** The Shell of a real process. A reader that went away (`| head`) ends the command quietly. */
+import { Effect, Exit, Layer, Stream } from "effect"
+import { createInterface } from "node:readline/promises"
+import { Writable } from "node:stream"
+import { Shell, type Signal } from "./Shell.ts"
+
+const brokenPipe = 141
+
+const write = (stream: NodeJS.WriteStream) => (chunk: string | Uint8Array): Effect.Effect<void> =>
+  Effect.callback<void>((resume) => {
+    stream.write(chunk, (error) => {
+      if ((error as NodeJS.ErrnoException | null | undefined)?.code === "EPIPE") process.exit(brokenPipe)
+      resume(Exit.void)
+    })
+  })
+
+/** Echo of hidden input goes nowhere. */
+const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
+
+const ask = (question: string, options?: { readonly hidden?: boolean }) =>
+  Effect.promise(async (signal) => {
+    process.stderr.write(question)
+    const lines = createInterface({ input: process.stdin, output: options?.hidden ? nowhere : process.stderr, terminal: process.stdin.isTTY })
+    try {
+      return await lines.question("", { signal })
+    } finally {
+      lines.close()
+      if (options?.hidden) process.stderr.write("\n")
+    }
+  })
+
+export interface NodeShell {
+  readonly layer: Layer.Layer<Shell>
+  /** Gives a signal to the command; false when it does not take signals. */
+  readonly deliver: (signal: Signal) => boolean
+}
+
+export const nodeShell = (args: ReadonlyArray<string>): NodeShell => {
+  let handler: ((signal: Signal) => Effect.Effect<void>) | undefined
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? brokenPipe : 1))
+  return {
+    layer: Layer.succeed(Shell, {
+      args, env: process.env,
+      out: write(process.stdout), err: write(process.stderr),
+      stdin: Stream.fromAsyncIterable(process.stdin as AsyncIterable<Uint8Array>, (error) => error).pipe(Stream.orDie),
+      stdinIsTerminal: process.stdin.isTTY === true,
+      interactive: process.stdin.isTTY === true && process.stderr.isTTY === true,
+      ask,
+      onSignal: (take) => Effect.acquireRelease(Effect.sync(() => { handler = take }), () => Effect.sync(() => { handler = undefined })).pipe(Effect.asVoid)
+    }),
+    deliver: (signal) => {
+      if (handler === undefined) return false
+      Effect.runFork(handler(signal))
+      return true
+    }
+  }
+}
