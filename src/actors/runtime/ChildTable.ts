@@ -108,5 +108,6 @@ export class ChildTable {
   remove(child: Child): void {
     this.#children = this.#children.filter((other) => other !== child)
     this.#host.registry.remove(child.entry)
+    this.#host.note(child.entry, "removed")
   }
 }

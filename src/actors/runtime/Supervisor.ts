@@ -43,9 +43,16 @@ export const start = Effect.fnUntraced(function*(options: StartOptions): Effect.
   const root = yield* Effect.acquireRelease(
     Effect.suspend(() => {
       host.registry.add(entry)
+      host.note(entry, "started")
       return startSupervisor({ ...options, backoff: options.backoff, shutdownMs: Infinity }, entry, host)
     }),
-    (root) => Effect.andThen(root.stop, Effect.sync(() => host.registry.remove(entry)))
+    (root) => Effect.andThen(
+        root.stop,
+        Effect.sync(() => {
+          host.note(entry, "stopped")
+          host.registry.remove(entry)
+        })
+      )
   )
   return root.ref
 })

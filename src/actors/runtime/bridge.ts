@@ -27,11 +27,16 @@ export interface Bridge<R> {
 
 /** Make it in the scope in which the supervisor is started, and before: the tree stops first. */
 export const make = Effect.fnUntraced(function*<R = never>(): Effect.fn.Return<Bridge<R>, never, R | Scope.Scope> {
-  const fibers = yield* FiberSet.make<any, any>()
-  const runFork = yield* FiberSet.runtime(fibers)<R>()
+  const runSupervised = Effect.runForkWith(yield* Effect.context<R>())
+  const runAlone = yield* FiberSet.runtime(yield* FiberSet.make<any, any>())<R>()
+
+  // What a supervised machine invokes ends with it, within its deadline. Only fibers of actors that
+  // run without a supervisor are the bridge's: its scope waits for them, however long they take.
   const fork = <A, E>(system: XStateSystem, effect: Effect.Effect<A, E, R>): Fiber.Fiber<A, E> => {
-    const fiber = runFork(effect)
-    invocationsOf(system)?.add(fiber)
+    const invocations = invocationsOf(system)
+    if (invocations === undefined) return runAlone(effect)
+    const fiber = runSupervised(effect)
+    invocations.add(fiber)
     return fiber
   }
 

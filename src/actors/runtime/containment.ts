@@ -1,10 +1,10 @@
 /**
- * Keeps errors inside the actor that made them. XState 5 rethrows what subscribers throw, and errors
+ * Keeps errors inside the actor that made them. XState 5.33 rethrows what subscribers throw, and errors
  * that nobody subscribed to, from a timer, which ends the process; and after a crash it leaves the
  * actors that the crashed one had invoked running. The inspector made here, given to an actor at its
  * creation, closes both holes for it and everything it invokes.
  */
-import type { InspectionEvent, Observer } from "xstate"
+import type { AnyStateMachine, InspectionEvent, Observer } from "xstate"
 
 /** The parts of XState's actors, public and internal, that containment needs. */
 interface Containable {
@@ -48,6 +48,16 @@ const contain = (actor: Containable, onError: (error: unknown) => void): void =>
     })
   }
   actor.on = (type, handler) => on(type, guarded(handler, onError))
+}
+
+/**
+ * A machine whose `always` transitions chase one another would hold the process for ever: after this
+ * many steps it crashes instead, unless it names a bound of its own.
+ */
+const maxMicrosteps = 1000
+
+export const boundMicrosteps = (machine: AnyStateMachine): void => {
+  if ((machine.options.maxIterations ?? Infinity) === Infinity) machine.options.maxIterations = maxMicrosteps
 }
 
 /** `onError` hears what a subscriber threw; it must not throw. */

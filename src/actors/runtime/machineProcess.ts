@@ -12,7 +12,7 @@ import { Cause, Effect, Exit, Fiber, Queue } from "effect"
 import { type AnyMachineSnapshot, createActor, type EventObject, type InspectionEvent } from "xstate"
 import type { Host } from "./ActorSystem.ts"
 import type { MachineSpec } from "./ChildSpec.ts"
-import { containingInspector, stopInvoked } from "./containment.ts"
+import { boundMicrosteps, containingInspector, stopInvoked } from "./containment.ts"
 import { effectClock } from "./effectClock.ts"
 import { within } from "./deadline.ts"
 import { errorText } from "./errorText.ts"
@@ -47,6 +47,7 @@ export const startMachine = Effect.fnUntraced(function*(spec: MachineSpec, entry
     }
   }
 
+  boundMicrosteps(spec.logic)
   const actor = createActor(spec.logic, {
     input: spec.input,
     clock,
@@ -103,7 +104,9 @@ export const startMachine = Effect.fnUntraced(function*(spec: MachineSpec, entry
       stopBy = host.now() + spec.shutdownMs
       if (spec.stopEvent !== undefined && outcome === undefined) actor.send(spec.stopEvent)
     }
-    if (spec.stopEvent !== undefined) yield* within(Math.max(0, stopBy - host.now()), Fiber.await(fiber))
+    if (spec.stopEvent !== undefined && !(yield* within(Math.max(0, stopBy - host.now()), Fiber.await(fiber)))) {
+      host.note(entry, "deadline", { detail: `no final state within ${spec.shutdownMs} ms of "${spec.stopEvent.type}"` })
+    }
     yield* Fiber.interrupt(fiber)
   })
 

@@ -170,6 +170,8 @@ export const startSupervisor = Effect.fnUntraced(function*(options: Options, ent
       yield* children.stop(child)
       children.remove(child)
     }
+    entry.status = "ended"
+    host.registry.changed(entry)
     const outcome: Outcome = Exit.isSuccess(exit) ? exit.value
       : Cause.hasInterruptsOnly(exit.cause) ? { _tag: "Stopped" }
       : { _tag: "Crashed", error: Cause.squash(exit.cause) }

@@ -5,6 +5,7 @@
 import { Effect, Result } from "effect"
 import { assign, type CallbackActorLogic, type EventObject, fromCallback, fromPromise, type PromiseActorLogic, setup } from "xstate"
 import { machineChild, type MachineOptions } from "../../../src/actors/runtime/ChildSpec.ts"
+import type { ActorSnapshot, ActorStatus } from "../../../src/actors/runtime/Registry.ts"
 import { ActorSystem } from "../../../src/actors/runtime/ActorSystem.ts"
 
 export const workerMachine = setup({
@@ -82,13 +83,19 @@ export const history = (address: string) =>
     Effect.sync(() =>
       actors.journal.entries().filter((entry) => entry.address === address && entry.kind !== "event").map((entry) => entry.kind)))
 
-/** Waits until an actor has been restarted so often and runs. */
-export const restarted = (address: string, times: number) =>
+/** Looks again, letting every other fiber run in between, until an actor is as it should be. */
+const look = (address: string, until: (actor: ActorSnapshot) => boolean) =>
   ActorSystem.use((actors) =>
     Effect.gen(function*() {
       while (true) {
-        const now = yield* actors.snapshot(address)
-        if (now.restarts >= times && now.status === "running") return now
+        const actor = yield* actors.snapshot(address)
+        if (until(actor)) return actor
         yield* Effect.yieldNow
       }
     }))
+
+/** Waits until an actor has been restarted so often and runs. */
+export const restarted = (address: string, times: number) =>
+  look(address, (actor) => actor.restarts >= times && actor.status === "running")
+
+export const waitForStatus = (address: string, status: ActorStatus) => look(address, (actor) => actor.status === status)
