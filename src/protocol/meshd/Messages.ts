@@ -80,6 +80,7 @@ export const Flow = Schema.Struct({
   port: Schema.Int, source: SandboxId, target: Schema.String, rules: Schema.Array(RuleId), peer: Schema.optionalKey(Schema.String),
   openedAt: Schema.Number, bytesToTarget: Schema.Number, bytesToSource: Schema.Number
 })
+export type Flow = typeof Flow.Type
 export const FlowEvent = Schema.Struct({
   ...Flow.fields, phase: Schema.Literals(["opened", "closed"]),
   end: Schema.optionalKey(Schema.Literals(["eof", "reset", "revoked", "refused", "unreachable", "limit"])), error: Schema.optionalKey(Schema.String)
