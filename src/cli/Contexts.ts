@@ -58,25 +58,29 @@ export const write = (contexts: Contexts): Effect.Effect<void, Failure, Shell> =
       catch: (cause) => unreadable(file, (cause as Error).message)
     }))
 
-/** The context chosen by flag, environment or `context use`, if any. */
-const chosen = Effect.gen(function*() {
+/** The name of a context, by flag, environment or `context use`, and whether the command itself named it. */
+export const chosenName = Effect.gen(function*() {
   const { env } = yield* Shell
-  const { contexts, current } = yield* read
   const named = Option.getOrUndefined(yield* ContextName) ?? (env["GSTACKS_CONTEXT"] || undefined)
-  const name = named ?? current
-  if (name === undefined) return undefined
-  const context = contexts[name]
-  if (context !== undefined) return { name, context }
-  if (named === undefined) return undefined
-  return yield* notFound("context-not-found", `there is no context ${named}`, "gstacks context list")
+  const stored = yield* read
+  return { stored, name: named ?? stored.current, explicit: named !== undefined }
 })
 
+export const noContext = (name: string): Failure => notFound("context-not-found", `there is no context ${name}`, "gstacks context list")
+
 /** Flag before environment before context before default. */
+export const targetWith = (name: string | null, context: Context | undefined) =>
+  Effect.gen(function*() {
+    const { env } = yield* Shell
+    const url = Option.getOrUndefined(yield* Url) ?? (env["GSTACKS_URL"] || undefined) ?? context?.url ?? defaultUrl
+    const own = context?.url === url ? context : undefined
+    const token = Option.getOrUndefined(yield* Token) ?? (env["GSTACKS_TOKEN"] || undefined) ?? own?.token
+    return { url, token, context: own === undefined ? null : name, agentSockets: own?.agentSockets ?? {} } satisfies Target
+  })
+
 export const target = Effect.gen(function*() {
-  const { env } = yield* Shell
-  const context = yield* chosen
-  const url = Option.getOrUndefined(yield* Url) ?? (env["GSTACKS_URL"] || undefined) ?? context?.context.url ?? defaultUrl
-  const own = context !== undefined && context.context.url === url
-  const token = Option.getOrUndefined(yield* Token) ?? (env["GSTACKS_TOKEN"] || undefined) ?? (own ? context.context.token : undefined)
-  return { url, token, context: own ? context.name : null, agentSockets: own ? context.context.agentSockets ?? {} : {} } satisfies Target
+  const { stored, name, explicit } = yield* chosenName
+  const context = name === undefined ? undefined : stored.contexts[name]
+  if (name !== undefined && context === undefined && explicit) return yield* noContext(name)
+  return yield* targetWith(name ?? null, context)
 })

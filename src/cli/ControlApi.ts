@@ -12,19 +12,22 @@ export interface CallOptions {
   readonly timeoutMs?: number
 }
 
+const usualMs = 15_000
+
 export class ControlApi extends Context.Service<ControlApi, {
-  readonly call: <A, E>(request: (client: Client) => Effect.Effect<A, E>, options?: CallOptions) => Effect.Effect<A, Failure>
   readonly target: Effect.Effect<Target, Failure>
+  readonly call: <A, E>(request: (client: Client) => Effect.Effect<A, E>, options?: CallOptions) => Effect.Effect<A, Failure>
+  /** The same, at another target: for `login`, whose token is not stored yet. */
+  readonly callAt: <A, E>(target: Target, request: (client: Client) => Effect.Effect<A, E>) => Effect.Effect<A, Failure>
 }>()("gstacks/cli/ControlApi") {
   static readonly layer = Layer.effect(ControlApi, Effect.gen(function*() {
     const where = yield* Effect.cached(Effect.provideContext(target, yield* Effect.context<Effect.Services<typeof target>>()))
-    const connected = yield* Effect.cached(Effect.gen(function*() {
-      const [to, { connect }] = yield* Effect.all([where, Effect.promise(() => import("./ControlApi/client.ts"))])
-      return yield* connect(to)
-    }))
+    const connect = (to: Target) => Effect.flatMap(Effect.promise(() => import("./ControlApi/client.ts")), (module) => module.connect(to))
+    const connected = yield* Effect.cached(Effect.flatMap(where, connect))
     return {
       target: where,
-      call: (request, options) => Effect.flatMap(connected, (connection) => connection.call(request, options?.timeoutMs ?? 15_000))
+      call: (request, options) => Effect.flatMap(connected, (connection) => connection.call(request, options?.timeoutMs ?? usualMs)),
+      callAt: (to, request) => Effect.flatMap(connect(to), (connection) => connection.call(request, usualMs))
     }
   }))
 }

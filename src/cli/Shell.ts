@@ -2,7 +2,7 @@
  * What the process that runs a command offers: words, environment, the three standard streams, a person at a terminal,
  * signals. The only way in which commands touch them, so that tests run commands in-process.
  */
-import { Context, type Effect, type Scope, type Stream } from "effect"
+import { Context, type Effect, type Scope } from "effect"
 
 export type Signal = "SIGINT" | "SIGTERM" | "SIGHUP" | "SIGQUIT"
 
@@ -12,9 +12,8 @@ export class Shell extends Context.Service<Shell, {
   /** Completes when the bytes were handed to the kernel, which gives backpressure and makes a later exit safe. */
   readonly out: (chunk: string | Uint8Array) => Effect.Effect<void>
   readonly err: (chunk: string | Uint8Array) => Effect.Effect<void>
-  /** Reads nothing before it is run. */
-  readonly stdin: Stream.Stream<Uint8Array>
-  readonly stdinIsTerminal: boolean
+  /** The next bytes of standard input, null at its end. Reads nothing ahead. */
+  readonly read: Effect.Effect<Uint8Array | null>
   /** Whether a person can be asked: input and error stream are both terminals. */
   readonly interactive: boolean
   /** Asks on the error stream; `hidden` does not show what is typed. */

@@ -5,11 +5,14 @@ import { Command } from "effect/cli"
 import { gstacks } from "./commands/gstacks.ts"
 import { ControlApi } from "./ControlApi.ts"
 import { globalFlags } from "./GlobalFlags.ts"
+import { LocalAgent } from "./LocalAgent.ts"
 import { nodeShell } from "./nodeShell.ts"
 import { interrupted, run } from "./run.ts"
 import type { Signal } from "./Shell.ts"
 
-const tree = gstacks.pipe(Command.provide(ControlApi.layer), Command.withGlobalFlags(globalFlags))
+/** Built inside the command, where its global flags are known. */
+const services = Layer.provideMerge(LocalAgent.layer, ControlApi.layer)
+const tree = gstacks.pipe(Command.provide(services), Command.withGlobalFlags(globalFlags))
 const shell = nodeShell(process.argv.slice(2))
 
 const command = Effect.runFork(run(tree).pipe(Effect.provide(Layer.merge(shell.layer, NodeServices.layer))))

@@ -1,5 +1,5 @@
 /** The Shell of a real process. A reader that went away (`| head`) ends the command quietly. */
-import { Effect, Exit, Layer, Stream } from "effect"
+import { Effect, Exit, Layer } from "effect"
 import { createInterface } from "node:readline/promises"
 import { Writable } from "node:stream"
 import { Shell, type Signal } from "./Shell.ts"
@@ -13,6 +13,25 @@ const write = (stream: NodeJS.WriteStream) => (chunk: string | Uint8Array): Effe
       resume(Exit.void)
     })
   })
+
+/** An input that breaks ends, as it does for any filter. */
+const read = Effect.callback<Uint8Array | null>((resume) => {
+  const { stdin } = process
+  const settle = (chunk: Uint8Array | null) => {
+    forget()
+    resume(Effect.succeed(chunk))
+  }
+  const take = () => {
+    const chunk: Buffer | null = stdin.read()
+    if (chunk !== null) settle(chunk)
+  }
+  const end = () => settle(null)
+  const forget = () => stdin.off("readable", take).off("end", end).off("error", end)
+  if (stdin.readableEnded || stdin.destroyed) return end()
+  stdin.on("readable", take).on("end", end).on("error", end)
+  take()
+  return Effect.sync(forget)
+})
 
 /** Echo of hidden input goes nowhere. */
 const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
@@ -42,8 +61,7 @@ export const nodeShell = (args: ReadonlyArray<string>): NodeShell => {
     layer: Layer.succeed(Shell, {
       args, env: process.env,
       out: write(process.stdout), err: write(process.stderr),
-      stdin: Stream.fromAsyncIterable(process.stdin as AsyncIterable<Uint8Array>, (error) => error).pipe(Stream.orDie),
-      stdinIsTerminal: process.stdin.isTTY === true,
+      read,
       interactive: process.stdin.isTTY === true && process.stderr.isTTY === true,
       ask,
       onSignal: (take) => Effect.acquireRelease(Effect.sync(() => { handler = take }), () => Effect.sync(() => { handler = undefined })).pipe(Effect.asVoid)
