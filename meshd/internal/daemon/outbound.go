@@ -1,0 +1,127 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"time"
+
+	"gstacks/meshd/internal/engine"
+	"gstacks/meshd/internal/node"
+	"gstacks/meshd/internal/relay"
+	"gstacks/meshd/internal/wire"
+)
+
+const (
+	appDeadline     = 3 * time.Second
+	verdictDeadline = judgeDeadline + time.Second // the target may wait for its topology, then for its app
+)
+
+var errNoNode = errors.New("this host has not joined the network's mesh")
+
+// outbound takes a stream that a sandbox opened to a virtual address.
+func (d *Daemon) outbound(sandbox string, original netip.AddrPort, c *net.TCPConn) {
+	var (
+		permit  engine.Outbound
+		version uint64
+		flow    *relay.Flow
+		err     error
+		source  = relay.Raw(c)
+	)
+	ok := d.engine.WithOutbound(sandbox, original, func(o *engine.Outbound, v uint64) {
+		permit, version = *o, v
+		flow, err = d.flows.Open(outboundInfo(o), source)
+	})
+	switch {
+	case !ok:
+		d.counters.Denied.Add(1)
+		abort(c)
+	case err != nil: // no budget: Open has reset the stream and told so
+	case permit.Target.Kind == engine.ToSandbox:
+		d.local(flow, source, permit)
+	default:
+		d.remote(flow, source, permit, version)
+	}
+}
+
+func outboundInfo(o *engine.Outbound) relay.Info {
+	info := relay.Info{Direction: "outbound", Permit: o.ID, Network: o.Network, Alias: o.Alias, Port: o.Port,
+		Source: o.Sandbox, Target: o.Target.Node, Peer: o.Target.Node, Rules: o.Rules}
+	if o.Target.Kind == engine.ToSandbox {
+		info.Direction, info.Target, info.Peer = "local", o.Target.Sandbox, ""
+	}
+	return info
+}
+
+// local joins two sandboxes of this host, with no mesh between.
+func (d *Daemon) local(flow *relay.Flow, source *relay.Side, permit engine.Outbound) {
+	ctx, cancel := context.WithTimeout(context.Background(), appDeadline)
+	app, err := d.engine.Dial(ctx, permit.Target.Sandbox, permit.Port)
+	cancel()
+	if err != nil {
+		flow.Fail(relay.Unreachable, err)
+		return
+	}
+	target := relay.Raw(app)
+	if flow.Attach(target) {
+		flow.Relay(source, target, nil)
+	}
+}
+
+// remote opens a mesh stream, and lets the client's bytes flow before the verdict.
+func (d *Daemon) remote(flow *relay.Flow, source *relay.Side, permit engine.Outbound, version uint64) {
+	stream, n, err := d.dial(context.Background(), permit.Network, permit.Target.Address)
+	if err != nil {
+		flow.Fail(relay.Unreachable, err)
+		return
+	}
+	target := relay.Mesh(stream, false, n.Chunked())
+	if !flow.Attach(target) {
+		return
+	}
+	err = wire.WriteFrame(stream, wire.Preface{V: wire.Version, Network: permit.Network, Alias: permit.Alias, Port: permit.Port,
+		Source: permit.Sandbox, Version: version, Framed: n.Chunked(), Trace: flow.ID()})
+	if err != nil {
+		flow.Fail(relay.Unreachable, err)
+		return
+	}
+	flow.Relay(source, target, func() (relay.End, error) {
+		v, err := readVerdict(stream)
+		switch {
+		case err != nil:
+			return relay.Unreachable, err
+		case !v.OK:
+			return endOf(v.Code), &refusal{v}
+		}
+		target.ChunkIn(v.Framed)
+		return "", nil
+	})
+}
+
+// dial opens a mesh stream to the meshd of a network's node.
+func (d *Daemon) dial(ctx context.Context, network string, to netip.Addr) (net.Conn, *node.Node, error) {
+	n := d.nodes.Get(network)
+	if n == nil {
+		return nil, nil, errNoNode
+	}
+	c, err := n.Dial(ctx, to)
+	return c, n, err
+}
+
+func readVerdict(stream net.Conn) (wire.Verdict, error) {
+	stream.SetReadDeadline(time.Now().Add(verdictDeadline))
+	v, err := wire.ReadVerdict(stream)
+	stream.SetReadDeadline(time.Time{})
+	return v, err
+}
+
+func endOf(c wire.Code) relay.End {
+	switch c {
+	case wire.Unreachable:
+		return relay.Unreachable
+	case wire.Limit:
+		return relay.Limit
+	}
+	return relay.Refused
+}

@@ -1,0 +1,245 @@
+package engine
+
+import (
+	"cmp"
+	"maps"
+	"net/netip"
+	"slices"
+	"sync"
+)
+
+// parallelSandboxes bounds the namespaces that are worked on at once.
+const parallelSandboxes = 8
+
+// enforce brings a checked delta into force, in the order that keeps a refusal a
+// refusal: what is granted is known before the kernel lets it in, and what is
+// withdrawn is kept out by the kernel before it is forgotten. Withdrawals do not
+// wait for sandboxes that have to be opened first.
+func (e *Engine) enforce(d delta, zones map[string]zone) (results []SandboxResult, closed int) {
+	s := e.state
+	work := e.plan(&d, zones)
+
+	s.mu.Lock()
+	maps.Copy(s.zones, zones)
+	revoked := s.grant(d, work)
+	s.mu.Unlock()
+	closed = e.revoke(revoked...)
+
+	e.each(work.open(), func(b *box) { e.update(b, work[b.spec.ID]) })
+
+	s.mu.Lock()
+	withdrawn := s.withdraw(d)
+	for _, id := range d.Zones.Remove {
+		delete(s.zones, id)
+	}
+	s.mu.Unlock()
+	closed += e.revoke(withdrawn...)
+
+	e.each(work.shut(), func(b *box) { e.open(b) })
+
+	s.mu.Lock()
+	for _, id := range d.Networks.Remove {
+		delete(s.networks, id)
+	}
+	for _, n := range d.Networks.Upsert {
+		s.networks[n.ID] = n.TopologyVersion
+	}
+	close(e.changed)
+	e.changed = make(chan struct{})
+	results = s.results(work)
+	s.mu.Unlock()
+	return results, closed
+}
+
+// task is what one sandbox needs of an apply.
+type task struct {
+	box         *box
+	add, remove []netip.AddrPort
+	rezone      bool
+	reopen      bool
+}
+
+type tasks map[string]*task
+
+func (t tasks) open() (out []*box) {
+	for _, w := range t {
+		if w.box.handle != nil {
+			out = append(out, w.box)
+		}
+	}
+	return out
+}
+
+func (t tasks) shut() (out []*box) {
+	for _, w := range t {
+		if w.reopen {
+			out = append(out, w.box)
+		}
+	}
+	return out
+}
+
+// plan works out, sandbox by sandbox, what is to be done; it also enters new
+// sandboxes into the state and closes those that left or changed their process.
+func (e *Engine) plan(d *delta, zones map[string]zone) tasks {
+	s, work := e.state, tasks{}
+	touch := func(id string) *task {
+		if t := work[id]; t != nil {
+			return t
+		}
+		b := s.sandboxes[id]
+		if b == nil {
+			return &task{} // not in the plan (yet): its permits wait in the state
+		}
+		work[id] = &task{box: b}
+		return work[id]
+	}
+	for _, id := range d.Sandboxes.Remove {
+		if b := s.sandboxes[id]; b != nil {
+			e.shut(b)
+			s.mu.Lock()
+			delete(s.sandboxes, id)
+			s.mu.Unlock()
+		}
+	}
+	for _, spec := range d.Sandboxes.Upsert {
+		b := s.sandboxes[spec.ID]
+		same := b != nil && b.spec.PID == spec.PID && b.spec.StartTime == spec.StartTime
+		if b != nil && !same {
+			e.shut(b)
+		}
+		s.mu.Lock()
+		if !same {
+			b = &box{}
+			s.sandboxes[spec.ID] = b
+		}
+		rezone := b.spec.Zone != spec.Zone
+		b.spec = spec
+		s.mu.Unlock()
+		touch(spec.ID).rezone = rezone
+	}
+	if len(zones) > 0 {
+		for id, b := range s.sandboxes {
+			if _, changed := zones[b.spec.Zone]; changed {
+				touch(id).rezone = true
+			}
+		}
+	}
+	moving := set(d.Outbound.Remove)
+	for i := range d.Outbound.Upsert {
+		moving[d.Outbound.Upsert[i].ID] = true
+	}
+	wanted := map[string]map[netip.AddrPort]bool{}
+	for i := range d.Outbound.Upsert {
+		o := &d.Outbound.Upsert[i]
+		if wanted[o.Sandbox] == nil {
+			wanted[o.Sandbox] = map[netip.AddrPort]bool{}
+		}
+		wanted[o.Sandbox][o.at()] = true
+		if s.routes[o.Sandbox][o.at()] == nil {
+			t := touch(o.Sandbox)
+			t.add = append(t.add, o.at())
+		}
+	}
+	for id := range moving {
+		if o := s.outbound[id]; o != nil && !wanted[o.Sandbox][o.at()] {
+			t := touch(o.Sandbox)
+			t.remove = append(t.remove, o.at())
+		}
+	}
+	for id, b := range s.sandboxes {
+		if b.handle == nil && b.state != boxGone {
+			touch(id).reopen = true
+		}
+	}
+	return work
+}
+
+// grant enters the upserted permits and returns those whose flows lead elsewhere.
+func (s *state) grant(d delta, work tasks) (revoked []string) {
+	for i := range d.Outbound.Upsert {
+		o := &d.Outbound.Upsert[i]
+		old := s.outbound[o.ID]
+		if old != nil && old.equal(o) {
+			continue
+		}
+		if old != nil && !old.sameWay(o) {
+			revoked = append(revoked, o.ID)
+		}
+		s.putOutbound(o)
+	}
+	for i := range d.Inbound.Upsert {
+		p := &d.Inbound.Upsert[i]
+		old := s.inbound[p.ID]
+		if old != nil && old.equal(p) {
+			continue
+		}
+		if old != nil && !old.sameWay(p) {
+			revoked = append(revoked, p.ID)
+		}
+		s.putInbound(p)
+	}
+	return revoked
+}
+
+// withdraw forgets the removed permits and returns those that were there.
+func (s *state) withdraw(d delta) (revoked []string) {
+	for _, id := range d.Outbound.Remove {
+		if s.outbound[id] != nil {
+			s.dropOutbound(id)
+			revoked = append(revoked, id)
+		}
+	}
+	for _, id := range d.Inbound.Remove {
+		if s.inbound[id] != nil {
+			s.dropInbound(id)
+			revoked = append(revoked, id)
+		}
+	}
+	return revoked
+}
+
+// update changes an open sandbox; one that cannot be changed is closed, so that it
+// refuses everything, and is opened afresh by the next apply.
+func (e *Engine) update(b *box, t *task) {
+	if t.rezone {
+		b.handle.SetZone(e.state.zones[b.spec.Zone].parsed)
+	}
+	if len(t.add)+len(t.remove) == 0 {
+		return
+	}
+	if err := b.handle.Update(t.add, t.remove); err != nil {
+		e.shut(b)
+		e.set(b, nil, boxFailed, err)
+	}
+}
+
+// each runs fn for all boxes, a few at a time.
+func (e *Engine) each(boxes []*box, fn func(*box)) {
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, parallelSandboxes)
+	for _, b := range boxes {
+		slots <- struct{}{}
+		wg.Go(func() { defer func() { <-slots }(); fn(b) })
+	}
+	wg.Wait()
+}
+
+// results reports the sandboxes that were touched and those that are not ready.
+func (s *state) results(work tasks) []SandboxResult {
+	out := []SandboxResult{}
+	for id, b := range s.sandboxes {
+		if work[id] == nil && b.state == boxReady {
+			continue
+		}
+		r := SandboxResult{ID: id, OK: b.state == boxReady}
+		if b.err != nil {
+			r.Error = b.err.Error()
+		} else if !r.OK {
+			r.Error = "the sandbox is " + b.state
+		}
+		out = append(out, r)
+	}
+	slices.SortFunc(out, func(a, b SandboxResult) int { return cmp.Compare(a.ID, b.ID) })
+	return out
+}

@@ -1,0 +1,101 @@
+package relay
+
+import (
+	"io"
+	"net"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"gstacks/meshd/internal/wire"
+)
+
+// Side is one end of a flow: a socket in a sandbox, or a mesh stream. Each of its
+// directions is raw (FIN is end, RST is abort) or chunked (the sender has no RST).
+type Side struct {
+	conn net.Conn
+	tcp  *net.TCPConn // conn when it is a kernel socket, else nil
+	in   *wire.ChunkReader
+	out  *wire.ChunkWriter
+}
+
+// Raw wraps a connection whose both directions are plain bytes.
+func Raw(c net.Conn) *Side {
+	tcp, _ := c.(*net.TCPConn)
+	return &Side{conn: c, tcp: tcp}
+}
+
+// Mesh wraps a mesh stream, with the directions that are chunked.
+func Mesh(c net.Conn, in, out bool) *Side {
+	s := Raw(c)
+	s.ChunkIn(in)
+	if out {
+		s.out = wire.NewChunkWriter(c)
+	}
+	return s
+}
+
+// ChunkIn sets how the bytes that arrive are read; the source learns that from
+// the verdict, before it reads any.
+func (s *Side) ChunkIn(on bool) {
+	if on {
+		s.in = wire.NewChunkReader(s.conn)
+	}
+}
+
+func (s *Side) reader() io.Reader {
+	if s.in != nil {
+		return s.in
+	}
+	return s.conn
+}
+
+func (s *Side) writer() io.Writer {
+	if s.out != nil {
+		return s.out
+	}
+	return s.conn
+}
+
+// end says that no more bytes come in this direction.
+func (s *Side) end() error {
+	if s.out != nil {
+		if err := s.out.End(); err != nil {
+			return err
+		}
+	}
+	if w, ok := s.conn.(interface{ CloseWrite() error }); ok {
+		return w.CloseWrite()
+	}
+	return nil
+}
+
+// reset breaks the connection off so that the peer knows that it was broken.
+func (s *Side) reset() {
+	if s.tcp != nil {
+		s.tcp.SetLinger(0)
+	} else if s.out != nil {
+		s.conn.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+		s.out.Abort()
+	}
+	s.conn.Close()
+}
+
+func (s *Side) close() { s.conn.Close() }
+
+// passed asks the kernel how many bytes a plain socket has received and sent.
+func (s *Side) passed() (received, sent int64) {
+	if s.tcp == nil || s.in != nil || s.out != nil {
+		return 0, 0
+	}
+	raw, err := s.tcp.SyscallConn()
+	if err != nil {
+		return 0, 0
+	}
+	raw.Control(func(fd uintptr) {
+		if info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
+			received, sent = int64(info.Bytes_received), int64(info.Bytes_sent-info.Bytes_retrans)
+		}
+	})
+	return received, sent
+}
