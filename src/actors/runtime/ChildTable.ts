@@ -28,7 +28,7 @@ export class ChildTable {
   readonly #host: Host
   readonly #startProcess: StartProcess
   readonly #onEnded: OnEnded
-  #children: ReadonlyArray<Child> = []
+  readonly #children = new Map<string, Child>()
 
   constructor(parent: ActorEntry, host: Host, startProcess: StartProcess, onEnded: OnEnded) {
     this.#parent = parent
@@ -39,11 +39,11 @@ export class ChildTable {
 
   /** In start order. */
   get all(): ReadonlyArray<Child> {
-    return this.#children
+    return [...this.#children.values()]
   }
 
   find(id: string): Child | undefined {
-    return this.#children.find((child) => child.spec.id === id)
+    return this.#children.get(id)
   }
 
   addressOf(id: string): string {
@@ -61,7 +61,7 @@ export class ChildTable {
     })
     this.#host.registry.add(entry)
     const child: Child = { spec, entry, process: undefined, restart: undefined, failures: 0, startedAt: 0 }
-    this.#children = [...this.#children, child]
+    this.#children.set(spec.id, child)
     return child
   }
 
@@ -106,7 +106,7 @@ export class ChildTable {
   }
 
   remove(child: Child): void {
-    this.#children = this.#children.filter((other) => other !== child)
+    this.#children.delete(child.spec.id)
     this.#host.registry.remove(child.entry)
     this.#host.note(child.entry, "removed")
   }
