@@ -6,6 +6,7 @@
 import { Clock, Context, Effect, type Fiber, Layer, Queue, Stream } from "effect"
 import { AddressGone, MailboxFull } from "./ActorErrors.ts"
 import { Journal, type JournalEntry, type JournalKind } from "./Journal.ts"
+import { RunQueue } from "./Mailbox.ts"
 import { type ActorEntry, type ActorSnapshot, Registry } from "./Registry.ts"
 import { isInState, type StateValue } from "./stateText.ts"
 import type { SupervisorRef } from "./Supervisor.ts"
@@ -24,6 +25,9 @@ export interface Host {
   readonly now: () => number
   /** Starts an Effect at once, on the system's clock. */
   readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
+  readonly runQueue: RunQueue
+  /** Where machines' `log` actions go. */
+  readonly log: (...args: ReadonlyArray<unknown>) => void
   readonly note: (entry: ActorEntry, kind: JournalKind, more?: Pick<JournalEntry, "event" | "state" | "detail">) => void
 }
 
@@ -66,11 +70,14 @@ const make = Effect.fnUntraced(function*(options: ActorSystemOptions) {
       return entry === undefined ? new AddressGone({ address, reason: "unknown" }) : Effect.succeed(entry)
     })
 
+  const fork = Effect.runForkWith(context)
   const host: Host = {
     registry,
     mailbox: options.mailbox ?? 1024,
     now,
-    fork: Effect.runForkWith(context),
+    fork,
+    runQueue: new RunQueue(fork),
+    log: (...args) => fork(Effect.logDebug(...args)),
     note: (entry, kind, more) => journal.append({ at: now(), address: entry.address, kind, ...more })
   }
 
@@ -79,7 +86,7 @@ const make = Effect.fnUntraced(function*(options: ActorSystemOptions) {
       Effect.flatMap(find(address), (entry): Effect.Effect<void, AddressGone | MailboxFull> => {
         const inlet = entry.inlet
         if (inlet === undefined) return new AddressGone({ address, reason: entry.gone ?? "unknown" })
-        return inlet.offer(event) === "taken"
+        return inlet.offer(event)
           ? Effect.void
           : new MailboxFull({ address, capacity: inlet.capacity, event: event.type })
       }),
@@ -106,7 +113,7 @@ const watch = (entry: ActorEntry, when: When): Effect.Effect<ActorSnapshot, Addr
   Effect.callback((resume) => {
     const matches = typeof when === "string" ? (value: StateValue) => isInState(value, when) : when
     const settle = (result: Effect.Effect<ActorSnapshot, AddressGone>) => {
-      entry.watchers.delete(check)
+      unwatch()
       resume(result)
     }
     const check = () => {
@@ -119,9 +126,7 @@ const watch = (entry: ActorEntry, when: When): Effect.Effect<ActorSnapshot, Addr
         settle(Effect.die(error))
       }
     }
-    entry.watchers.add(check)
+    const unwatch = entry.watch(check)
     check()
-    return Effect.sync(() => {
-      entry.watchers.delete(check)
-    })
+    return Effect.sync(unwatch)
   })

@@ -2,10 +2,10 @@
  * A supervisor's children and the mechanics of starting, stopping and removing one. Which child, and
  * when, is decided by supervisorProcess.ts.
  */
-import { Cause, Effect, Exit } from "effect"
+import { Effect } from "effect"
 import type { Host } from "./ActorSystem.ts"
 import type { ChildSpec } from "./ChildSpec.ts"
-import type { Outcome, Process } from "./Process.ts"
+import type { OnEnded, Outcome, Process } from "./Process.ts"
 import { ActorEntry } from "./Registry.ts"
 
 export interface Child {
@@ -13,6 +13,8 @@ export interface Child {
   readonly entry: ActorEntry
   /** Undefined: not running. */
   process: Process | undefined
+  /** Counts its processes: a late word of an earlier one is told from the present one's. */
+  incarnation: number
   /** The group restart that is going to start it. */
   restart: symbol | undefined
   /** Crashes in a row. */
@@ -20,21 +22,21 @@ export interface Child {
   startedAt: number
 }
 
-type StartProcess = (spec: ChildSpec, entry: ActorEntry, host: Host) => Effect.Effect<Process>
-type OnEnded = (child: Child, process: Process, outcome: Outcome) => void
+type StartProcess = (spec: ChildSpec, entry: ActorEntry, host: Host, onEnded: OnEnded) => Effect.Effect<Process>
+type OnChildEnded = (child: Child, incarnation: number, outcome: Outcome) => void
 
 export class ChildTable {
   readonly #parent: ActorEntry
   readonly #host: Host
   readonly #startProcess: StartProcess
-  readonly #onEnded: OnEnded
+  readonly #onChildEnded: OnChildEnded
   readonly #children = new Map<string, Child>()
 
-  constructor(parent: ActorEntry, host: Host, startProcess: StartProcess, onEnded: OnEnded) {
+  constructor(parent: ActorEntry, host: Host, startProcess: StartProcess, onChildEnded: OnChildEnded) {
     this.#parent = parent
     this.#host = host
     this.#startProcess = startProcess
-    this.#onEnded = onEnded
+    this.#onChildEnded = onChildEnded
   }
 
   /** In start order. */
@@ -60,7 +62,7 @@ export class ChildTable {
       since: this.#host.now()
     })
     this.#host.registry.add(entry)
-    const child: Child = { spec, entry, process: undefined, restart: undefined, failures: 0, startedAt: 0 }
+    const child: Child = { spec, entry, process: undefined, incarnation: 0, restart: undefined, failures: 0, startedAt: 0 }
     this.#children.set(spec.id, child)
     return child
   }
@@ -75,11 +77,10 @@ export class ChildTable {
       entry.output = undefined
       entry.since = child.startedAt
       this.#host.note(entry, "started")
-      const process = yield* this.#startProcess(child.spec, entry, this.#host)
-      child.process = process
+      const incarnation = ++child.incarnation
+      child.process = yield* this.#startProcess(child.spec, entry, this.#host, (outcome) =>
+        this.#onChildEnded(child, incarnation, outcome))
       this.#host.registry.changed(entry)
-      process.fiber.addObserver((exit) =>
-        this.#onEnded(child, process, Exit.isSuccess(exit) ? exit.value : { _tag: "Crashed", error: Cause.squash(exit.cause) }))
     })
   }
 

@@ -1,7 +1,4 @@
-/**
- * What a supervisor sees of a running child, be it a machine or another supervisor.
- */
-import type { Fiber } from "effect"
+/** What a supervisor sees of a running child, be it a machine or another supervisor. */
 import type { Effect } from "effect"
 
 export type Outcome =
@@ -11,10 +8,11 @@ export type Outcome =
   | { readonly _tag: "Stopped" }
   | { readonly _tag: "Crashed"; readonly error: unknown }
 
+/** Called once, when the child and all that it invoked are gone, or its deadline has passed. */
+export type OnEnded = (outcome: Outcome) => void
+
 export interface Process {
-  /** Completes once the child and all that it invoked are gone, or its deadline has passed. Never fails. */
-  readonly fiber: Fiber.Fiber<Outcome>
-  /** Orderly, within the child's deadline. */
+  /** Orderly, within the child's deadline; completes when the child has ended. */
   readonly stop: Effect.Effect<void>
   /** At once; finalizers are left to run by themselves. */
   readonly kill: () => void

@@ -3,8 +3,9 @@
  * entry lives as long as its supervisor knows the child, across restarts. Only the runtime writes
  * here; everyone else looks through ActorSystem.
  */
-import type { EventObject } from "xstate"
+import type { AnyMachineSnapshot, EventObject } from "xstate"
 import type { GoneReason } from "./ActorErrors.ts"
+import type { Host } from "./ActorSystem.ts"
 import { isBelow } from "./Journal.ts"
 import { stateText, type StateValue } from "./stateText.ts"
 import type { SupervisorRef } from "./Supervisor.ts"
@@ -31,13 +32,12 @@ export interface ActorSnapshot {
   readonly output?: unknown
 }
 
-export type Delivery = "taken" | "full"
-
 /** The mailbox of a running machine. */
 export interface Inlet {
   readonly capacity: number
-  readonly offer: (event: EventObject) => Delivery
-  readonly size: () => number
+  readonly size: number
+  /** False: full, not taken. */
+  readonly offer: (event: EventObject) => boolean
 }
 
 export class ActorEntry {
@@ -51,8 +51,9 @@ export class ActorEntry {
   inlet: Inlet | undefined = undefined
   supervisor: SupervisorRef | undefined = undefined
   removed = false
-  readonly children = new Set<ActorEntry>()
-  readonly watchers = new Set<() => void>()
+  /** Made on demand: of many actors few have children, and few are waited for. */
+  children: Set<ActorEntry> | undefined = undefined
+  watchers: Set<() => void> | undefined = undefined
   readonly address: string
   readonly kind: "machine" | "supervisor"
   readonly machine: string
@@ -72,6 +73,24 @@ export class ActorEntry {
     return this.removed ? "unknown" : this.status === "ended" || this.status === "restarting" ? this.status : undefined
   }
 
+  /** Calls back at each change; returns how to end that. */
+  watch(watcher: () => void): () => void {
+    this.watchers ??= new Set()
+    this.watchers.add(watcher)
+    return () => {
+      this.watchers?.delete(watcher)
+      if (this.watchers?.size === 0) this.watchers = undefined
+    }
+  }
+
+  observe(snapshot: AnyMachineSnapshot, host: Host): void {
+    const before = this.value
+    this.value = snapshot.value
+    this.rawContext = snapshot.context
+    if (before !== this.value && stateText(before) !== stateText(this.value)) this.since = host.now()
+    host.registry.changed(this)
+  }
+
   snapshot(): ActorSnapshot {
     return {
       address: this.address,
@@ -81,7 +100,7 @@ export class ActorEntry {
       state: this.kind === "supervisor" ? this.status : stateText(this.value),
       since: this.since,
       restarts: this.restarts,
-      mailbox: this.inlet?.size() ?? 0,
+      mailbox: this.inlet?.size ?? 0,
       ...(this.lastError === undefined ? {} : { lastError: this.lastError }),
       context: Object.fromEntries(this.allow.filter((key) => key in this.rawContext).map((key) => [key, this.rawContext[key]])),
       ...(this.output === undefined ? {} : { output: this.output })
@@ -103,19 +122,19 @@ export class Registry {
       throw new Error(`Two actors have the address "${entry.address}". Give one of them another id.`)
     }
     this.#entries.set(entry.address, entry)
-    entry.parent?.children.add(entry)
+    if (entry.parent !== undefined) (entry.parent.children ??= new Set()).add(entry)
   }
 
   remove(entry: ActorEntry): void {
     if (this.#entries.get(entry.address) === entry) this.#entries.delete(entry.address)
-    entry.parent?.children.delete(entry)
+    entry.parent?.children?.delete(entry)
     entry.removed = true
     entry.inlet = undefined
     this.changed(entry)
   }
 
   changed(entry: ActorEntry): void {
-    for (const watcher of entry.watchers) watcher()
+    if (entry.watchers !== undefined) { for (const watcher of [...entry.watchers]) watcher() }
     if (this.#observers.size === 0) return
     const snapshot = entry.snapshot()
     for (const observer of this.#observers) if (isBelow(entry.address, observer.prefix)) observer.notify(snapshot)
@@ -134,7 +153,7 @@ export class Registry {
     const found: Array<ActorSnapshot> = []
     const visit = (entry: ActorEntry) => {
       found.push(entry.snapshot())
-      entry.children.forEach(visit)
+      entry.children?.forEach(visit)
     }
     for (const entry of this.#entries.values()) if (entry.parent === undefined) visit(entry)
     return found

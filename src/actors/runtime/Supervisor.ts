@@ -44,7 +44,7 @@ export const start = Effect.fnUntraced(function*(options: StartOptions): Effect.
     Effect.suspend(() => {
       host.registry.add(entry)
       host.note(entry, "started")
-      return startSupervisor({ ...options, backoff: options.backoff, shutdownMs: Infinity }, entry, host)
+      return startSupervisor({ ...options, backoff: options.backoff, shutdownMs: Infinity }, entry, host, () => {})
     }),
     (root) => Effect.andThen(
         root.stop,

@@ -10,7 +10,7 @@ import {
   fromPromise,
   type PromiseActorLogic
 } from "xstate"
-import { invocationsOf, type XStateSystem } from "./invocations.ts"
+import { invocationsOf, type XStateSystem } from "./Invocations.ts"
 
 export interface Bridge<R> {
   /** `onDone` gets `event.output`, a Result; `onError` gets defects only. */

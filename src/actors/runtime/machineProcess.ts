@@ -3,146 +3,162 @@
  * outcome. Promises that the Effects it invoked are interrupted and their finalizers awaited before
  * the process counts as ended, for at most the child's `shutdownMs`.
  *
- * Events from outside wait in the mailbox and are handled one by one by the process's own fiber, so
- * a sender never runs the receiver's code. What the machine causes itself (timers, results of what
- * it invoked) does not pass through the mailbox: it is bounded by what the machine invokes. A full
- * mailbox refuses the event; a mailbox is lost with its process.
+ * Events from outside wait in the mailbox and are handled in turns, so a sender never runs the
+ * receiver's code. What the machine causes itself (timers, results of what it invoked) does not pass
+ * through the mailbox: it is bounded by what the machine invokes. A full mailbox refuses the event; a
+ * mailbox is lost with its process.
  */
-import { Cause, Effect, Exit, Fiber, Queue } from "effect"
-import { type AnyMachineSnapshot, createActor, type EventObject, type InspectionEvent } from "xstate"
+import { Deferred, Effect } from "effect"
+import { type Actor, type AnyMachineSnapshot, type AnyStateMachine, createActor, type EventObject, type InspectionEvent } from "xstate"
 import type { Host } from "./ActorSystem.ts"
 import type { MachineSpec } from "./ChildSpec.ts"
 import { boundMicrosteps, containingInspector, stopInvoked } from "./containment.ts"
-import { effectClock } from "./effectClock.ts"
 import { within } from "./deadline.ts"
+import { EffectClock } from "./EffectClock.ts"
 import { errorText } from "./errorText.ts"
-import { attachInvocations, Invocations } from "./invocations.ts"
-import type { Outcome, Process } from "./Process.ts"
+import { attachInvocations, Invocations } from "./Invocations.ts"
+import { Mailbox, type Runnable } from "./Mailbox.ts"
+import type { OnEnded, Outcome, Process } from "./Process.ts"
 import type { ActorEntry, Inlet } from "./Registry.ts"
 import { stateText } from "./stateText.ts"
 
-export const startMachine = Effect.fnUntraced(function*(spec: MachineSpec, entry: ActorEntry, host: Host): Effect.fn.Return<Process> {
-  const mailbox = yield* Queue.dropping<EventObject, Cause.Done>(spec.mailbox ?? host.mailbox)
-  const noteContained = (error: unknown) => host.note(entry, "contained", { detail: errorText(error) })
-  const invocations = new Invocations(noteContained)
-  const clock = effectClock(host)
-  const contain = containingInspector(noteContained)
-  let outcome: Outcome | undefined
-  let stopBy: number | undefined
+export const startMachine = (spec: MachineSpec, entry: ActorEntry, host: Host, onEnded: OnEnded): Effect.Effect<Process> =>
+  Effect.sync(() => new MachineProcess(spec, entry, host, onEnded).start())
 
-  const finish = (result: Outcome) => {
-    if (outcome !== undefined) return
-    outcome = result
-    entry.inlet = undefined
-    const lost = Queue.sizeUnsafe(mailbox)
-    if (lost > 0) host.note(entry, "eventsLost", { detail: `${lost} waiting` })
-    Queue.endUnsafe(mailbox)
-  }
+class MachineProcess implements Process, Inlet, Runnable {
+  readonly #spec: MachineSpec
+  readonly #entry: ActorEntry
+  readonly #host: Host
+  readonly #onEnded: OnEnded
+  readonly #ended = Deferred.makeUnsafe<void>()
+  readonly #mailbox: Mailbox
+  readonly #clock: EffectClock
+  readonly #invocations: Invocations
+  readonly #actor: Actor<AnyStateMachine>
+  #outcome: Outcome | undefined = undefined
+  #stopBy: number | undefined = undefined
+  #queued = false
+  #refusing = false
 
-  const inspect = (event: InspectionEvent) => {
-    contain(event)
-    if (event.type === "@xstate.snapshot" && event.actorRef.sessionId === event.rootId) {
-      const snapshot = event.snapshot as AnyMachineSnapshot
-      host.note(entry, "event", { event: event.event.type, state: stateText(snapshot.value) })
-    }
-  }
-
-  boundMicrosteps(spec.logic)
-  const actor = createActor(spec.logic, {
-    input: spec.input,
-    clock,
-    inspect,
-    logger: (...args: ReadonlyArray<unknown>) => host.fork(Effect.logDebug(...args))
-  })
-  attachInvocations(actor.system, invocations)
-  actor.subscribe({
-    next: (snapshot: AnyMachineSnapshot) => observe(entry, snapshot, host),
-    error: (error) => finish({ _tag: "Crashed", error }),
-    complete: () => {
-      const snapshot: AnyMachineSnapshot = actor.getSnapshot()
-      finish(snapshot.status === "done" ? { _tag: "Ended", output: snapshot.output } : { _tag: "Stopped" })
-    }
-  })
-  entry.inlet = inletOf(mailbox, spec.mailbox ?? host.mailbox, entry, host)
-  actor.start()
-
-  const handleEvents = Effect.whileLoop({
-    while: () => outcome === undefined,
-    body: () => Queue.take(mailbox),
-    step: (event) => {
-      if (outcome === undefined) actor.send(event)
-    }
-  })
-
-  const halt = () => {
-    actor.stop()
-    if (outcome?._tag === "Crashed") stopInvoked(actor)
-    clock.clear()
-    invocations.interrupt()
-  }
-
-  const release = Effect.fnUntraced(function*(exit: Exit.Exit<void, Cause.Done>): Effect.fn.Return<Outcome> {
-    if (Exit.isFailure(exit) && Cause.hasDies(exit.cause)) finish({ _tag: "Crashed", error: Cause.squash(exit.cause) })
-    finish({ _tag: "Stopped" })
-    halt()
-    if (invocations.size > 0) {
-      yield* within(Math.max(0, (stopBy ?? host.now() + spec.shutdownMs) - host.now()), invocations.awaitAll)
-    }
-    if (invocations.size > 0) {
-      host.note(entry, "deadline", { detail: `${invocations.size} invoked Effects did not end within ${spec.shutdownMs} ms` })
-    }
-    return outcome ?? { _tag: "Stopped" }
-  })
-
-  const fiber = yield* Effect.forkDetach(
-    Effect.uninterruptibleMask((restore) => Effect.flatMap(Effect.exit(restore(handleEvents)), release)),
-    { startImmediately: true }
-  )
-
-  const stop = Effect.gen(function*() {
-    if (stopBy === undefined) {
-      stopBy = host.now() + spec.shutdownMs
-      if (spec.stopEvent !== undefined && outcome === undefined) actor.send(spec.stopEvent)
-    }
-    if (spec.stopEvent !== undefined && !(yield* within(Math.max(0, stopBy - host.now()), Fiber.await(fiber)))) {
-      host.note(entry, "deadline", { detail: `no final state within ${spec.shutdownMs} ms of "${spec.stopEvent.type}"` })
-    }
-    yield* Fiber.interrupt(fiber)
-  })
-
-  return {
-    fiber,
-    stop,
-    kill: () => {
-      finish({ _tag: "Stopped" })
-      halt()
-      fiber.interruptUnsafe()
-    }
-  }
-})
-
-const inletOf = (mailbox: Queue.Queue<EventObject, Cause.Done>, capacity: number, entry: ActorEntry, host: Host): Inlet => {
-  let refusing = false
-  return {
-    capacity,
-    size: () => Queue.sizeUnsafe(mailbox),
-    offer: (event) => {
-      if (Queue.offerUnsafe(mailbox, event)) {
-        refusing = false
-        return "taken"
+  constructor(spec: MachineSpec, entry: ActorEntry, host: Host, onEnded: OnEnded) {
+    this.#spec = spec
+    this.#entry = entry
+    this.#host = host
+    this.#onEnded = onEnded
+    this.#mailbox = new Mailbox(spec.mailbox ?? host.mailbox)
+    this.#clock = new EffectClock(host)
+    const noteContained = (error: unknown) => host.note(entry, "contained", { detail: errorText(error) })
+    const contain = containingInspector(noteContained)
+    boundMicrosteps(spec.logic)
+    this.#invocations = new Invocations(noteContained)
+    this.#actor = createActor(spec.logic, {
+      input: spec.input,
+      clock: this.#clock,
+      logger: host.log,
+      inspect: (event: InspectionEvent) => {
+        contain(event)
+        if (event.type === "@xstate.snapshot" && event.actorRef.sessionId === event.rootId) {
+          host.note(entry, "event", { event: event.event.type, state: stateText((event.snapshot as AnyMachineSnapshot).value) })
+        }
       }
-      // One entry for each time it fills up: a flood must not push the history out of the journal.
-      if (!refusing) host.note(entry, "mailboxFull", { event: event.type })
-      refusing = true
-      return "full"
-    }
+    })
+    attachInvocations(this.#actor.system, this.#invocations)
   }
-}
 
-const observe = (entry: ActorEntry, snapshot: AnyMachineSnapshot, host: Host): void => {
-  const before = entry.value
-  entry.value = snapshot.value
-  entry.rawContext = snapshot.context
-  if (before !== entry.value && stateText(before) !== stateText(entry.value)) entry.since = host.now()
-  host.registry.changed(entry)
+  start(): this {
+    this.#actor.subscribe({
+      next: (snapshot: AnyMachineSnapshot) => this.#entry.observe(snapshot, this.#host),
+      error: (error) => this.#finish({ _tag: "Crashed", error }),
+      complete: () => {
+        const snapshot: AnyMachineSnapshot = this.#actor.getSnapshot()
+        this.#finish(snapshot.status === "done" ? { _tag: "Ended", output: snapshot.output } : { _tag: "Stopped" })
+      }
+    })
+    this.#entry.inlet = this
+    this.#actor.start()
+    return this
+  }
+
+  get capacity(): number {
+    return this.#mailbox.capacity
+  }
+
+  get size(): number {
+    return this.#mailbox.size
+  }
+
+  offer(event: EventObject): boolean {
+    const taken = this.#mailbox.offer(event)
+    // One entry for each time it fills up: a flood must not push the history out of the journal.
+    if (!taken && !this.#refusing) this.#host.note(this.#entry, "mailboxFull", { event: event.type })
+    this.#refusing = !taken
+    if (taken && !this.#queued) {
+      this.#queued = true
+      this.#host.runQueue.add(this)
+    }
+    return taken
+  }
+
+  runTurn(events: number): boolean {
+    for (let handled = 0; handled < events; handled++) {
+      const event = this.#mailbox.take()
+      if (event === undefined) break
+      this.#actor.send(event)
+    }
+    this.#queued = this.#mailbox.size > 0
+    return this.#queued
+  }
+
+  readonly stop: Effect.Effect<void> = Effect.gen({ self: this }, function*() {
+    const stopEvent = this.#spec.stopEvent
+    if (this.#stopBy === undefined) {
+      this.#stopBy = this.#host.now() + this.#spec.shutdownMs
+      if (stopEvent !== undefined && this.#outcome === undefined) this.#actor.send(stopEvent)
+    }
+    if (stopEvent !== undefined && !(yield* within(this.#remaining(), Deferred.await(this.#ended)))) {
+      this.#host.note(this.#entry, "deadline", { detail: `no final state within ${this.#spec.shutdownMs} ms of "${stopEvent.type}"` })
+    }
+    this.kill()
+    yield* Deferred.await(this.#ended)
+  })
+
+  kill(): void {
+    this.#finish({ _tag: "Stopped" })
+    this.#halt()
+  }
+
+  /** May be called in the middle of a step of the machine: what is left to do is done after it. */
+  #finish(outcome: Outcome): void {
+    if (this.#outcome !== undefined) return
+    this.#outcome = outcome
+    this.#entry.inlet = undefined
+    if (this.#mailbox.size > 0) this.#host.note(this.#entry, "eventsLost", { detail: `${this.#mailbox.size} waiting` })
+    this.#mailbox.clear()
+    this.#host.fork(Effect.andThen(Effect.yieldNow, this.#release(outcome)))
+  }
+
+  #halt(): void {
+    this.#actor.stop()
+    if (this.#outcome?._tag === "Crashed") stopInvoked(this.#actor)
+    this.#clock.clear()
+    this.#invocations.interrupt()
+  }
+
+  #release(outcome: Outcome): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      this.#halt()
+      if (this.#invocations.size > 0) yield* within(this.#remaining(), this.#invocations.awaitAll)
+      if (this.#invocations.size > 0) {
+        this.#host.note(this.#entry, "deadline", {
+          detail: `${this.#invocations.size} invoked Effects did not end within ${this.#spec.shutdownMs} ms`
+        })
+      }
+      Deferred.doneUnsafe(this.#ended, Effect.void)
+      this.#onEnded(outcome)
+    })
+  }
+
+  #remaining(): number {
+    return this.#stopBy === undefined ? this.#spec.shutdownMs : Math.max(0, this.#stopBy - this.#host.now())
+  }
 }

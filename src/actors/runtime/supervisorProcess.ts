@@ -10,7 +10,7 @@ import { type Child, ChildTable } from "./ChildTable.ts"
 import { within } from "./deadline.ts"
 import { errorDetail, errorText } from "./errorText.ts"
 import { startMachine } from "./machineProcess.ts"
-import type { Outcome, Process } from "./Process.ts"
+import type { OnEnded, Outcome, Process } from "./Process.ts"
 import type { ActorEntry } from "./Registry.ts"
 import { affectedBy, backoffDelay, backoffOf, isRestarted, RestartBudget } from "./restartPolicy.ts"
 import type { SupervisorRef } from "./Supervisor.ts"
@@ -20,7 +20,7 @@ type Options = Pick<SupervisorSpec, "strategy" | "intensity" | "backoff" | "chil
 type Reply = Deferred.Deferred<void, AlreadyStarted | AddressGone>
 
 type Message =
-  | { readonly _tag: "ChildEnded"; readonly child: Child; readonly process: Process; readonly outcome: Outcome }
+  | { readonly _tag: "ChildEnded"; readonly child: Child; readonly incarnation: number; readonly outcome: Outcome }
   | { readonly _tag: "RestartDue"; readonly restart: symbol }
   | { readonly _tag: "StartChild"; readonly spec: ChildSpec; readonly reply: Reply }
   | { readonly _tag: "StopChild"; readonly id: string; readonly reply: Reply }
@@ -29,17 +29,22 @@ export interface SupervisorProcess extends Process {
   readonly ref: SupervisorRef
 }
 
-const startProcess = (spec: ChildSpec, entry: ActorEntry, host: Host): Effect.Effect<Process> =>
-  spec.kind === "machine" ? startMachine(spec, entry, host) : startSupervisor(spec, entry, host)
+const startProcess = (spec: ChildSpec, entry: ActorEntry, host: Host, onEnded: OnEnded): Effect.Effect<Process> =>
+  spec.kind === "machine" ? startMachine(spec, entry, host, onEnded) : startSupervisor(spec, entry, host, onEnded)
 
-export const startSupervisor = Effect.fnUntraced(function*(options: Options, entry: ActorEntry, host: Host): Effect.fn.Return<SupervisorProcess> {
+export const startSupervisor = Effect.fnUntraced(function*(
+  options: Options,
+  entry: ActorEntry,
+  host: Host,
+  onEnded: OnEnded
+): Effect.fn.Return<SupervisorProcess> {
   const inbox = yield* Queue.unbounded<Message>()
   const failed = yield* Deferred.make<never, SupervisorFailed>()
   const backoff = backoffOf(options.backoff, options.intensity)
   const budget = new RestartBudget(options.intensity)
   const timers = new Set<Fiber.Fiber<unknown>>()
-  const children = new ChildTable(entry, host, startProcess, (child, process, outcome) =>
-    Queue.offerUnsafe(inbox, { _tag: "ChildEnded", child, process, outcome }))
+  const children = new ChildTable(entry, host, startProcess, (child, incarnation, outcome) =>
+    Queue.offerUnsafe(inbox, { _tag: "ChildEnded", child, incarnation, outcome }))
   const gone = () => new AddressGone({ address: entry.address, reason: entry.gone ?? "ended" })
 
   /** What a message leads to: an outcome ends the supervisor. */
@@ -136,7 +141,7 @@ export const startSupervisor = Effect.fnUntraced(function*(options: Options, ent
     switch (message._tag) {
       case "ChildEnded":
         // A process that was stopped, or replaced, has nothing more to say.
-        return message.child.process === message.process
+        return message.child.process !== undefined && message.child.incarnation === message.incarnation
           ? childEnded(message.child, message.outcome)
           : Effect.undefined
       case "RestartDue":
@@ -202,6 +207,7 @@ export const startSupervisor = Effect.fnUntraced(function*(options: Options, ent
     Effect.uninterruptibleMask((restore) => Effect.flatMap(Effect.exit(restore(handleMessages)), shutDown)),
     { startImmediately: true }
   )
+  fiber.addObserver((exit) => onEnded(Exit.isSuccess(exit) ? exit.value : { _tag: "Crashed", error: Cause.squash(exit.cause) }))
   const kill = () => {
     close()
     for (const child of [...children.all].reverse()) children.kill(child)
@@ -212,5 +218,5 @@ export const startSupervisor = Effect.fnUntraced(function*(options: Options, ent
     host.note(entry, "deadline", { detail: `killed: its children did not end within ${options.shutdownMs} ms` })
     kill()
   })
-  return { fiber, stop, kill, ref }
+  return { stop, kill, ref }
 })

@@ -97,7 +97,7 @@ describe("waitFor", () => {
       assert.strictEqual((yield* Fiber.join(ended)).reason, "ended")
       assert.strictEqual((yield* waitFor("root/b", "finished")).status, "ended")
       yield* Fiber.interrupt(interrupted)
-      assert.strictEqual((yield* ActorSystem).host.registry.get("root/c")?.watchers.size, 0)
+      assert.strictEqual((yield* ActorSystem).host.registry.get("root/c")?.watchers, undefined)
     }).pipe(Effect.provide(ActorSystem.layer)))
 })
 

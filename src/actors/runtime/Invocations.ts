@@ -6,8 +6,8 @@ import { Cause, Effect, Fiber } from "effect"
 import type { ActorSystem } from "xstate"
 
 export class Invocations {
-  readonly #fibers = new Set<Fiber.Fiber<unknown, unknown>>()
   readonly #onDefect: (error: unknown) => void
+  #fibers: Set<Fiber.Fiber<unknown, unknown>> | undefined = undefined
 
   /** `onDefect` hears of finalizers that failed: their machine has left and cannot. */
   constructor(onDefect: (error: unknown) => void) {
@@ -15,9 +15,10 @@ export class Invocations {
   }
 
   add(fiber: Fiber.Fiber<unknown, unknown>): void {
+    this.#fibers ??= new Set()
     this.#fibers.add(fiber)
     fiber.addObserver((exit) => {
-      this.#fibers.delete(fiber)
+      this.#fibers?.delete(fiber)
       if (exit._tag === "Failure" && Cause.hasInterrupts(exit.cause) && Cause.hasDies(exit.cause)) {
         this.#onDefect(Cause.squash(exit.cause))
       }
@@ -25,14 +26,16 @@ export class Invocations {
   }
 
   get size(): number {
-    return this.#fibers.size
+    return this.#fibers?.size ?? 0
   }
 
   interrupt(): void {
-    for (const fiber of [...this.#fibers]) fiber.interruptUnsafe()
+    for (const fiber of [...this.#fibers ?? []]) fiber.interruptUnsafe()
   }
 
-  readonly awaitAll: Effect.Effect<void> = Effect.suspend(() => Effect.asVoid(Fiber.awaitAll([...this.#fibers])))
+  get awaitAll(): Effect.Effect<void> {
+    return Effect.asVoid(Fiber.awaitAll([...this.#fibers ?? []]))
+  }
 }
 
 export type XStateSystem = ActorSystem<any>
