@@ -1,0 +1,43 @@
+/**
+ * One `network test`: the five checks in their order, each asked of every agent that takes part. A check that fails does not
+ * end the run, because the later ones tell more; the results are collected for the verdict.
+ */
+import { Result } from "effect"
+import { assign, type DoneActorEvent, type PromiseActorLogic, setup } from "xstate"
+import type { CheckName, CheckResult } from "../../domain/Diagnostic.ts"
+
+export interface DiagnosticRunInput { readonly run: string }
+export type Checked = Result.Result<ReadonlyArray<CheckResult>, never>
+
+const checking = (check: CheckName, target: string) => ({
+  invoke: {
+    id: check, src: "check" as const,
+    input: ({ context }: { context: { run: string } }) => ({ run: context.run, check }),
+    onDone: { target, actions: "collect" as const }
+  }
+})
+
+export const diagnosticRunMachine = setup({
+  types: {
+    context: {} as { run: string; results: ReadonlyArray<CheckResult> },
+    input: {} as DiagnosticRunInput
+  },
+  actors: { check: {} as PromiseActorLogic<Checked, { run: string; check: CheckName }> },
+  actions: {
+    collect: assign({
+      results: ({ context, event }) => [...context.results, ...Result.getOrThrow((event as unknown as DoneActorEvent<Checked>).output)]
+    })
+  }
+}).createMachine({
+  id: "diagnosticRun",
+  context: ({ input }) => ({ run: input.run, results: [] }),
+  initial: "checkingMesh",
+  states: {
+    checkingMesh: checking("mesh", "checkingTopology"),
+    checkingTopology: checking("topology", "checkingDns"),
+    checkingDns: checking("dns", "checkingRoute"),
+    checkingRoute: checking("route", "checkingPolicy"),
+    checkingPolicy: checking("policy", "done"),
+    done: { type: "final" }
+  }
+})

@@ -1,0 +1,34 @@
+/** When the recent versions of each network were committed and first applied by each agent: what a receipt's elapsed time is made of. */
+import type { AgentId, NetworkId } from "../domain/Ids.ts"
+
+const keptVersions = 64
+
+interface Version { readonly committedAt: number; readonly appliedAt: Map<AgentId, number> }
+
+export class CommitTimes {
+  private readonly networks = new Map<NetworkId, Map<number, Version>>()
+
+  committed(network: NetworkId, version: number, at: number): void {
+    const versions = this.networks.get(network) ?? new Map<number, Version>()
+    this.networks.set(network, versions)
+    versions.set(version, { committedAt: at, appliedAt: new Map() })
+    for (const oldest of versions.keys()) {
+      if (versions.size <= keptVersions) break
+      versions.delete(oldest)
+    }
+  }
+
+  /** Having applied a version, an agent has applied the earlier ones too. */
+  applied(network: NetworkId, version: number, agent: AgentId, at: number): void {
+    for (const [number, entry] of this.networks.get(network) ?? []) {
+      if (number <= version && !entry.appliedAt.has(agent)) entry.appliedAt.set(agent, at)
+    }
+  }
+
+  /** From the commit to the last agent's first acknowledgement; `null` when either was not seen by this process. */
+  elapsedMs(network: NetworkId, version: number): number | null {
+    const entry = this.networks.get(network)?.get(version)
+    if (entry === undefined || entry.appliedAt.size === 0) return null
+    return Math.max(...entry.appliedAt.values()) - entry.committedAt
+  }
+}

@@ -1,0 +1,84 @@
+/**
+ * From what a user wrote (a name or an id) to the row it means, or a not-found problem that suggests the likely name. Inside a
+ * transaction the row is locked: `lockNetwork` serialises the changes of one network, `shareSandbox` keeps a sandbox from being
+ * removed meanwhile. Locks are taken in the order network, sandbox.
+ */
+import { Context, Effect, Layer, Schema } from "effect"
+import { SqlClient, type Statement } from "effect/sql"
+import { AgentName, AliasName, Labels, NetworkName, SandboxName } from "../domain/DnsLabel.ts"
+import { AgentId, AliasId, NetworkId, SandboxId } from "../domain/Ids.ts"
+import { TrafficMode } from "../domain/Network.ts"
+import { AgentNotFound, AliasNotFound, NetworkNotFound, SandboxNotFound } from "../domain/Problems.ts"
+import { suggest } from "./nearest.ts"
+import { rows, Time } from "./Store.ts"
+
+export const NetworkRow = Schema.Struct({ id: NetworkId, name: NetworkName, mode: TrafficMode, version: Schema.Int, createdAt: Time })
+export type NetworkRow = typeof NetworkRow.Type
+export const SandboxRow = Schema.Struct({ id: SandboxId, name: SandboxName, agentId: AgentId, agent: AgentName, labels: Labels })
+export type SandboxRow = typeof SandboxRow.Type
+export const AliasRow = Schema.Struct({ id: AliasId, name: AliasName, sandboxId: SandboxId, sandbox: SandboxName })
+export type AliasRow = typeof AliasRow.Type
+export const AgentRow = Schema.Struct({ id: AgentId, name: AgentName })
+export type AgentRow = typeof AgentRow.Type
+
+const Name = Schema.Struct({ name: Schema.String })
+
+const make = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  const names = (statement: Statement.Statement<unknown>) => Effect.map(rows(Name)(statement), (all) => all.map((row) => row.name))
+
+  const findNetwork = (lock: string) => Effect.fn("Lookups.network")(function*(ref: string) {
+    const [found] = yield* rows(NetworkRow)(sql`
+      select id, name, mode, version, created_at from networks
+      where deleted_at is null and (name = ${ref} or id = ${ref}) ${sql.literal(lock)}`)
+    return found ?? (yield* noNetwork(ref))
+  })
+
+  const noNetwork = Effect.fn("Lookups.noNetwork")(function*(ref: string) {
+    const all = yield* names(sql`select name from networks where deleted_at is null order by name limit 1000`)
+    return yield* new NetworkNotFound({ detail: `There is no network "${ref}".`, hint: suggest(ref, all, "gstacks network list") })
+  })
+
+  const findSandbox = (lock: string) => Effect.fn("Lookups.sandbox")(function*(ref: string) {
+    const [found] = yield* rows(SandboxRow)(sql`
+      select s.id, s.name, s.agent_id, a.name as agent, s.labels from sandboxes s join agents a on a.id = s.agent_id
+      where s.name = ${ref} or s.id = ${ref} ${sql.literal(lock)}`)
+    return found ?? (yield* noSandbox(ref))
+  })
+
+  const noSandbox = Effect.fn("Lookups.noSandbox")(function*(ref: string) {
+    const all = yield* names(sql`select name from sandboxes order by name limit 1000`)
+    return yield* new SandboxNotFound({ detail: `There is no sandbox "${ref}".`, hint: suggest(ref, all, "gstacks sandbox list") })
+  })
+
+  return {
+    noNetwork,
+    noSandbox,
+    network: findNetwork(""),
+    lockNetwork: findNetwork("for update"),
+    sandbox: findSandbox(""),
+    shareSandbox: findSandbox("for share of s"),
+    lockSandbox: findSandbox("for update of s"),
+    alias: Effect.fn("Lookups.alias")(function*(network: NetworkRow, name: string) {
+      const [found] = yield* rows(AliasRow)(sql`
+        select l.id, l.name, l.sandbox_id, s.name as sandbox from aliases l join sandboxes s on s.id = l.sandbox_id
+        where l.network_id = ${network.id} and l.name = ${name}`)
+      if (found !== undefined) return found
+      const all = yield* names(sql`select name from aliases where network_id = ${network.id} order by name limit 1000`)
+      return yield* new AliasNotFound({
+        detail: `Network "${network.name}" has no alias "${name}".`,
+        hint: suggest(name, all, `gstacks network alias list ${network.name}`)
+      })
+    }),
+    agent: Effect.fn("Lookups.agent")(function*(ref: string) {
+      const [found] = yield* rows(AgentRow)(sql`select id, name from agents where name = ${ref} or id = ${ref}`)
+      if (found !== undefined) return found
+      const all = yield* names(sql`select name from agents order by name limit 1000`)
+      return yield* new AgentNotFound({ detail: `There is no agent "${ref}".`, hint: suggest(ref, all, "gstacks agent list") })
+    })
+  }
+})
+
+export class Lookups extends Context.Service<Lookups, Effect.Success<typeof make>>()("gstacks/control/Lookups") {
+  static readonly layer = Layer.effect(Lookups, make)
+}

@@ -1,0 +1,67 @@
+/**
+ * What is new about networks, for rollouts and receipts: a version was committed, an agent applied one. News of this process is
+ * heard at once; with PostgreSQL that of other replicas follows through LISTEN. It only says where to look: the database is the
+ * truth, so doubled news does no harm, and after a broken LISTEN connection `Missed` tells everyone to look at everything.
+ */
+import { PgClient } from "@effect/sql-pg"
+import { Context, Effect, Layer, PubSub, Queue, Schedule, Schema, type Scope } from "effect"
+import type { SqlError } from "effect/sql/SqlError"
+import { AgentId, NetworkId } from "../domain/Ids.ts"
+import { CommitTimes } from "./CommitTimes.ts"
+import type { DatabaseSource } from "./sql/Database.ts"
+
+const channel = "gstacks_news"
+
+/** `at`: milliseconds since the epoch. */
+const Item = Schema.Union([
+  Schema.TaggedStruct("Committed", { networkId: NetworkId, version: Schema.Int, at: Schema.Number }),
+  Schema.TaggedStruct("Acknowledged", { networkId: NetworkId, version: Schema.Int, at: Schema.Number, agentId: AgentId })
+])
+export type NewsItem = typeof Item.Type | { readonly _tag: "Missed" }
+
+const Notice = Schema.fromJsonString(Schema.Struct({ origin: Schema.String, item: Item }))
+
+const make = Effect.fnUntraced(function*(source: DatabaseSource) {
+  const sql = yield* PgClient.PgClient
+  const origin = globalThis.crypto.randomUUID()
+  const pubsub = yield* Effect.acquireRelease(PubSub.unbounded<NewsItem>(), PubSub.shutdown)
+
+  const times = new CommitTimes()
+
+  const publish = (item: NewsItem) => Effect.suspend(() => {
+    if (item._tag === "Committed") times.committed(item.networkId, item.version, item.at)
+    if (item._tag === "Acknowledged") times.applied(item.networkId, item.version, item.agentId, item.at)
+    return Effect.asVoid(PubSub.publish(pubsub, item))
+  })
+
+  const hearOthers = Effect.gen(function*() {
+    const notices = yield* sql.listen(channel)
+    yield* publish({ _tag: "Missed" })
+    return yield* Effect.forever(Effect.gen(function*() {
+      const { payload } = yield* Queue.take(notices)
+      const notice = yield* Schema.decodeUnknownEffect(Notice)(payload)
+      if (notice.origin !== origin) yield* publish(notice.item)
+    }))
+  }).pipe(
+    Effect.scoped,
+    Effect.tapError((error) => Effect.logWarning("Lost the news of other replicas; listening again.", error)),
+    Effect.retry(Schedule.spaced("1 second"))
+  )
+  const replicated = source._tag === "Url"
+  if (replicated) yield* Effect.forkScoped(hearOthers)
+
+  return {
+    /** Tells everyone; inside a transaction once, and only when, it has been committed. */
+    tell: (item: typeof Item.Type): Effect.Effect<void, SqlError> => Effect.gen(function*() {
+      if (replicated) yield* sql.notify(channel, yield* Effect.orDie(Schema.encodeEffect(Notice)({ origin, item })))
+      yield* sql.afterCommit(publish(item))
+    }),
+    elapsedMs: (network: NetworkId, version: number) => times.elapsedMs(network, version),
+    /** Everything from now on, until the scope closes. */
+    hear: PubSub.subscribe(pubsub) as Effect.Effect<PubSub.Subscription<NewsItem>, never, Scope.Scope>
+  }
+})
+
+export class News extends Context.Service<News, Effect.Success<ReturnType<typeof make>>>()("gstacks/control/News") {
+  static readonly layer = (source: DatabaseSource) => Layer.effect(News, make(source))
+}

@@ -1,0 +1,63 @@
+/** Receipts: who has applied a version of a network, waiting for the rest as long as the caller wants. Waits on news, never polls. */
+import { Clock, Context, Effect, Layer, PubSub, Schema } from "effect"
+import { SqlClient } from "effect/sql"
+import { NetworkName } from "../domain/DnsLabel.ts"
+import { NetworkId } from "../domain/Ids.ts"
+import { isComplete, type Receipt } from "../domain/Receipt.ts"
+import { Lookups } from "./Lookups.ts"
+import { News } from "./News.ts"
+import { type Participant, Participants } from "./Participants.ts"
+import { Sessions } from "./Sessions.ts"
+import { rows, stored } from "./Store.ts"
+
+export const longestWaitMs = 60_000
+
+const Named = Schema.Struct({ id: NetworkId, name: NetworkName })
+
+/** An agent that left for good before `version` has no part in it; one that left by it, or later, has. */
+const takesPart = (participant: Participant, version: number): boolean => participant.leftVersion === null || participant.leftVersion >= version
+const hasApplied = (participant: Participant, version: number): boolean =>
+  participant.applied !== null && participant.applied >= Math.min(version, participant.leftVersion ?? version)
+
+const make = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  const lookups = yield* Lookups
+  const news = yield* News
+  const participants = yield* Participants
+  const sessions = yield* Sessions
+
+  /** The living network of that name, else the last removed one: its removal is rolled out too. */
+  const find = Effect.fnUntraced(function*(ref: string) {
+    const [found] = yield* rows(Named)(sql`select id, name from networks where name = ${ref} or id = ${ref} order by deleted_at desc nulls first limit 1`)
+    return found ?? (yield* lookups.noNetwork(ref))
+  })
+
+  const read = Effect.fnUntraced(function*(network: typeof Named.Type, version: number) {
+    const all = (yield* participants.ofNetwork(network.id)).filter((participant) => takesPart(participant, version))
+    const pending = all.filter((participant) => !hasApplied(participant, version)).map(({ agentId, agent }) => {
+      const online = sessions.isOnline(agentId)
+      return { agent, online, reason: online ? sessions.trouble(agentId, network.id) ?? "has not answered yet" : "is not connected" }
+    })
+    const elapsedMs = pending.length === 0 ? news.elapsedMs(network.id, version) : null
+    return { networkId: network.id, network: network.name, version, applied: all.length - pending.length, participants: all.length, elapsedMs, pending } satisfies Receipt
+  })
+
+  return {
+    of: Effect.fn("Receipts.of")(function*(ref: string, version: number, timeoutMs: number) {
+      const network = yield* stored(find(ref))
+      const deadline = (yield* Clock.currentTimeMillis) + Math.min(Math.max(timeoutMs, 0), longestWaitMs)
+      const updates = yield* news.hear // before the first look, so that nothing is missed between the two
+      for (;;) {
+        const receipt = yield* read(network, version)
+        const left = deadline - (yield* Clock.currentTimeMillis)
+        if (isComplete(receipt) || left <= 0) return receipt
+        const next = PubSub.take(updates).pipe(Effect.repeat({ until: (item) => item._tag === "Missed" || item.networkId === network.id }))
+        yield* Effect.timeoutOption(next, left)
+      }
+    }, Effect.scoped)
+  }
+})
+
+export class Receipts extends Context.Service<Receipts, Effect.Success<typeof make>>()("gstacks/control/Receipts") {
+  static readonly layer = Layer.effect(Receipts, make)
+}

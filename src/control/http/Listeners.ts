@@ -1,0 +1,42 @@
+/** Where the API listens: a TCP address, and a Unix socket when one is configured. Both serve the same routes. */
+import { NodeHttpServer } from "@effect/platform-node"
+import { Effect } from "effect"
+import { HttpServerRequest, HttpServerResponse } from "effect/http"
+import { chmod, rm } from "node:fs/promises"
+import { createServer } from "node:http"
+import type { ListenOptions } from "node:net"
+
+/** Largest message on the agents' WebSocket: a snapshot of a large network fits many times. */
+const maxPayload = 64 << 20
+
+export interface Addresses {
+  readonly tcp: { readonly host: string; readonly port: number }
+  readonly socket: string | undefined
+}
+
+/** A defect is logged with its cause; the caller learns only that it is ours. */
+const contained = <E, R>(app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) => Effect.catchDefect(app, Effect.fnUntraced(function*(defect) {
+  const { method, url } = yield* HttpServerRequest.HttpServerRequest
+  yield* Effect.logError(`The request ${method} ${url} failed.`, defect)
+  return HttpServerResponse.jsonUnsafe(
+    { type: "about:blank", status: 500, title: "Internal Server Error", detail: "The control plane failed on this request; its log says why.", hint: "Report it with the log." },
+    { status: 500, contentType: "application/problem+json" }
+  )
+}))
+
+/** Serves until the scope closes; answers the TCP port (useful when 0 was asked for). */
+export const serve = Effect.fn("Listeners.serve")(function*<E, R>(app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>, addresses: Addresses) {
+  const listen = Effect.fnUntraced(function*(options: ListenOptions) {
+    const server = yield* NodeHttpServer.make(createServer, { ...options, gracefulShutdownTimeout: "2 seconds", websocket: { maxPayload } })
+    yield* server.serve(contained(app))
+    return server.address
+  })
+  const address = yield* listen(addresses.tcp)
+  const { socket } = addresses
+  if (socket !== undefined) {
+    yield* Effect.promise(() => rm(socket, { force: true })) // left over by a killed process
+    yield* listen({ path: socket })
+    yield* Effect.promise(() => chmod(socket, 0o600))
+  }
+  return address
+})

@@ -1,0 +1,24 @@
+/** The same tests on both databases: the embedded PGlite, and a real PostgreSQL. */
+import { describe, layer } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import * as ControlPlane from "../../src/control/ControlPlane.ts"
+import { Principal } from "../../src/protocol/http/Api.ts"
+import { postgres } from "../harness/postgres.ts"
+
+const operator = Layer.succeed(Principal, { name: "operator" })
+
+const embedded = ControlPlane.layer({ _tag: "Memory" })
+const server = Layer.unwrap(Effect.gen(function*() {
+  const { database } = yield* postgres
+  return ControlPlane.layer({ _tag: "Url", url: yield* database })
+}))
+
+type Services = Layer.Success<typeof embedded> | Principal
+type Methods = Parameters<Parameters<ReturnType<typeof layer<Services, unknown>>>[1]>[0]
+
+export const onBothDatabases = (name: string, tests: (it: Methods) => void): void => {
+  describe(name, () => {
+    layer(Layer.merge(embedded, operator), { timeout: "30 seconds", excludeTestServices: true })("on PGlite", (it) => tests(it as Methods))
+    layer(Layer.merge(server, operator), { timeout: "30 seconds", excludeTestServices: true })("on PostgreSQL", (it) => tests(it as Methods))
+  })
+}
