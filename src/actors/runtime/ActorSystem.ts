@@ -5,7 +5,7 @@
  */
 import { Clock, Context, Effect, type Fiber, Layer, Queue, Stream } from "effect"
 import { AddressGone, MailboxFull } from "./ActorErrors.ts"
-import { Journal, type JournalEntry, type JournalKind } from "./Journal.ts"
+import { Journal, type JournalKind } from "./Journal.ts"
 import { RunQueue } from "./Mailbox.ts"
 import { type ActorEntry, type ActorSnapshot, Registry } from "./Registry.ts"
 import { isInState, type StateValue } from "./stateText.ts"
@@ -28,7 +28,8 @@ export interface Host {
   readonly runQueue: RunQueue
   /** Where machines' `log` actions go. */
   readonly log: (...args: ReadonlyArray<unknown>) => void
-  readonly note: (entry: ActorEntry, kind: JournalKind, more?: Pick<JournalEntry, "event" | "state" | "detail">) => void
+  readonly note: (entry: ActorEntry, kind: JournalKind, detail?: string) => void
+  readonly noteEvent: (entry: ActorEntry, kind: "event" | "mailboxFull", event: string) => void
 }
 
 const changesBuffer = 1024
@@ -78,7 +79,8 @@ const make = Effect.fnUntraced(function*(options: ActorSystemOptions) {
     fork,
     runQueue: new RunQueue(fork),
     log: (...args) => fork(Effect.logDebug(...args)),
-    note: (entry, kind, more) => journal.append({ at: now(), address: entry.address, kind, ...more })
+    note: (entry, kind, detail) => journal.append(now(), entry.address, kind, undefined, undefined, detail),
+    noteEvent: (entry, kind, event) => journal.append(now(), entry.address, kind, event, entry.state)
   }
 
   return ActorSystem.of({

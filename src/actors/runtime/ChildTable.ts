@@ -74,6 +74,7 @@ export class ChildTable {
       child.startedAt = this.#host.now()
       entry.status = "running"
       entry.value = ""
+      entry.state = ""
       entry.output = undefined
       entry.since = child.startedAt
       this.#host.note(entry, "started")

@@ -25,22 +25,22 @@ export interface JournalEntry {
   readonly address: string
   readonly kind: JournalKind
   /** The type of the event that was handled or refused. */
-  readonly event?: string
+  readonly event: string | undefined
   /** The state after it. */
-  readonly state?: string
-  readonly detail?: string
+  readonly state: string | undefined
+  readonly detail: string | undefined
 }
 
 /** A generous estimate of what an entry costs in memory beside its texts. */
 const fixedBytes = 128
 
-const bytesOf = (entry: JournalEntry): number =>
-  fixedBytes + 2 * (entry.address.length + (entry.event?.length ?? 0) + (entry.state?.length ?? 0) + (entry.detail?.length ?? 0))
+/** Entries are a linked list; the one dropped becomes the one added, so a full journal makes no garbage. */
+type Node = { -readonly [Key in keyof JournalEntry]: JournalEntry[Key] } & { bytes: number; next: Node | undefined }
 
 export class Journal {
   readonly maxBytes: number
-  #entries: Array<JournalEntry | undefined> = []
-  #head = 0
+  #oldest: Node | undefined = undefined
+  #newest: Node | undefined = undefined
   #bytes = 0
   #seq = 0
 
@@ -52,28 +52,47 @@ export class Journal {
     return this.#bytes
   }
 
-  append(entry: Omit<JournalEntry, "seq">): void {
-    const numbered: JournalEntry = { seq: ++this.#seq, ...entry }
-    this.#entries.push(numbered)
-    this.#bytes += bytesOf(numbered)
-    while (this.#bytes > this.maxBytes && this.#head < this.#entries.length) this.#dropOldest()
+  append(at: number, address: string, kind: JournalKind, event?: string, state?: string, detail?: string): void {
+    const seq = ++this.#seq
+    const bytes = fixedBytes + 2 * (address.length + (event?.length ?? 0) + (state?.length ?? 0) + (detail?.length ?? 0))
+    let node: Node | undefined
+    while (this.#bytes + bytes > this.maxBytes && this.#oldest !== undefined) node = this.#dropOldest(this.#oldest)
+    if (bytes > this.maxBytes) return
+    if (node === undefined) {
+      node = { seq, at, address, kind, event, state, detail, bytes, next: undefined }
+    } else {
+      node.seq = seq
+      node.at = at
+      node.address = address
+      node.kind = kind
+      node.event = event
+      node.state = state
+      node.detail = detail
+      node.bytes = bytes
+      node.next = undefined
+    }
+    this.#bytes += bytes
+    if (this.#newest === undefined) this.#oldest = node
+    else this.#newest.next = node
+    this.#newest = node
   }
 
   /** Oldest first; of one address and all below it when `prefix` is given. */
   entries(prefix = ""): ReadonlyArray<JournalEntry> {
-    return this.#entries.slice(this.#head).filter((entry): entry is JournalEntry =>
-      entry !== undefined && isBelow(entry.address, prefix))
+    const found: Array<JournalEntry> = []
+    for (let node = this.#oldest; node !== undefined; node = node.next) {
+      if (!isBelow(node.address, prefix)) continue
+      const { bytes: _bytes, next: _next, ...entry } = node
+      found.push(entry)
+    }
+    return found
   }
 
-  #dropOldest(): void {
-    const oldest = this.#entries[this.#head]
-    if (oldest !== undefined) this.#bytes -= bytesOf(oldest)
-    this.#entries[this.#head++] = undefined
-    // Compact once half of the array is dropped entries: constant cost per append on average.
-    if (this.#head > 1024 && this.#head * 2 > this.#entries.length) {
-      this.#entries = this.#entries.slice(this.#head)
-      this.#head = 0
-    }
+  #dropOldest(oldest: Node): Node {
+    this.#bytes -= oldest.bytes
+    this.#oldest = oldest.next
+    if (this.#oldest === undefined) this.#newest = undefined
+    return oldest
   }
 }
 

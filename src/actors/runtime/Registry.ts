@@ -43,6 +43,7 @@ export interface Inlet {
 export class ActorEntry {
   status: ActorStatus = "running"
   value: StateValue = ""
+  state = ""
   rawContext: Readonly<Record<string, unknown>> = {}
   since: number
   restarts = 0
@@ -84,10 +85,13 @@ export class ActorEntry {
   }
 
   observe(snapshot: AnyMachineSnapshot, host: Host): void {
-    const before = this.value
-    this.value = snapshot.value
     this.rawContext = snapshot.context
-    if (before !== this.value && stateText(before) !== stateText(this.value)) this.since = host.now()
+    if (snapshot.value !== this.value) {
+      this.value = snapshot.value
+      const state = stateText(this.value)
+      if (state !== this.state) this.since = host.now()
+      this.state = state
+    }
     host.registry.changed(this)
   }
 
@@ -97,7 +101,7 @@ export class ActorEntry {
       kind: this.kind,
       machine: this.machine,
       status: this.status,
-      state: this.kind === "supervisor" ? this.status : stateText(this.value),
+      state: this.kind === "supervisor" ? this.status : this.state,
       since: this.since,
       restarts: this.restarts,
       mailbox: this.inlet?.size ?? 0,

@@ -20,7 +20,6 @@ import { attachInvocations, Invocations } from "./Invocations.ts"
 import { Mailbox, type Runnable } from "./Mailbox.ts"
 import type { OnEnded, Outcome, Process } from "./Process.ts"
 import type { ActorEntry, Inlet } from "./Registry.ts"
-import { stateText } from "./stateText.ts"
 
 export const startMachine = (spec: MachineSpec, entry: ActorEntry, host: Host, onEnded: OnEnded): Effect.Effect<Process> =>
   Effect.sync(() => new MachineProcess(spec, entry, host, onEnded).start())
@@ -47,7 +46,7 @@ class MachineProcess implements Process, Inlet, Runnable {
     this.#onEnded = onEnded
     this.#mailbox = new Mailbox(spec.mailbox ?? host.mailbox)
     this.#clock = new EffectClock(host)
-    const noteContained = (error: unknown) => host.note(entry, "contained", { detail: errorText(error) })
+    const noteContained = (error: unknown) => host.note(entry, "contained", errorText(error))
     const contain = containingInspector(noteContained)
     boundMicrosteps(spec.logic)
     this.#invocations = new Invocations(noteContained)
@@ -57,8 +56,9 @@ class MachineProcess implements Process, Inlet, Runnable {
       logger: host.log,
       inspect: (event: InspectionEvent) => {
         contain(event)
+        // Comes after the observer below, which has noted the new state.
         if (event.type === "@xstate.snapshot" && event.actorRef.sessionId === event.rootId) {
-          host.note(entry, "event", { event: event.event.type, state: stateText((event.snapshot as AnyMachineSnapshot).value) })
+          host.noteEvent(entry, "event", event.event.type)
         }
       }
     })
@@ -90,7 +90,7 @@ class MachineProcess implements Process, Inlet, Runnable {
   offer(event: EventObject): boolean {
     const taken = this.#mailbox.offer(event)
     // One entry for each time it fills up: a flood must not push the history out of the journal.
-    if (!taken && !this.#refusing) this.#host.note(this.#entry, "mailboxFull", { event: event.type })
+    if (!taken && !this.#refusing) this.#host.noteEvent(this.#entry, "mailboxFull", event.type)
     this.#refusing = !taken
     if (taken && !this.#queued) {
       this.#queued = true
@@ -116,7 +116,7 @@ class MachineProcess implements Process, Inlet, Runnable {
       if (stopEvent !== undefined && this.#outcome === undefined) this.#actor.send(stopEvent)
     }
     if (stopEvent !== undefined && !(yield* within(this.#remaining(), Deferred.await(this.#ended)))) {
-      this.#host.note(this.#entry, "deadline", { detail: `no final state within ${this.#spec.shutdownMs} ms of "${stopEvent.type}"` })
+      this.#host.note(this.#entry, "deadline", `no final state within ${this.#spec.shutdownMs} ms of "${stopEvent.type}"`)
     }
     this.kill()
     yield* Deferred.await(this.#ended)
@@ -132,7 +132,7 @@ class MachineProcess implements Process, Inlet, Runnable {
     if (this.#outcome !== undefined) return
     this.#outcome = outcome
     this.#entry.inlet = undefined
-    if (this.#mailbox.size > 0) this.#host.note(this.#entry, "eventsLost", { detail: `${this.#mailbox.size} waiting` })
+    if (this.#mailbox.size > 0) this.#host.note(this.#entry, "eventsLost", `${this.#mailbox.size} waiting`)
     this.#mailbox.clear()
     this.#host.fork(Effect.andThen(Effect.yieldNow, this.#release(outcome)))
   }
@@ -149,9 +149,7 @@ class MachineProcess implements Process, Inlet, Runnable {
       this.#halt()
       if (this.#invocations.size > 0) yield* within(this.#remaining(), this.#invocations.awaitAll)
       if (this.#invocations.size > 0) {
-        this.#host.note(this.#entry, "deadline", {
-          detail: `${this.#invocations.size} invoked Effects did not end within ${this.#spec.shutdownMs} ms`
-        })
+        this.#host.note(this.#entry, "deadline", `${this.#invocations.size} invoked Effects did not end within ${this.#spec.shutdownMs} ms`)
       }
       Deferred.doneUnsafe(this.#ended, Effect.void)
       this.#onEnded(outcome)

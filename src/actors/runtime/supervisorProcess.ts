@@ -72,7 +72,7 @@ export const startSupervisor = Effect.fnUntraced(function*(
       host.registry.changed(child.entry)
     }
     const delay = backoffDelay(backoff, failure.failures)
-    host.note(failure.entry, "restarting", { detail: `${options.strategy}, ${group.length} of ${children.all.length} children, in ${delay} ms` })
+    host.note(failure.entry, "restarting", `${options.strategy}, ${group.length} of ${children.all.length} children, in ${delay} ms`)
     if (delay === 0) return yield* startDue(restart)
     const timer = host.fork(Effect.delay(Effect.sync(() => Queue.offerUnsafe(inbox, { _tag: "RestartDue", restart })), delay))
     timers.add(timer)
@@ -83,7 +83,7 @@ export const startSupervisor = Effect.fnUntraced(function*(
     child.process = undefined
     if (outcome._tag === "Crashed") {
       child.entry.lastError = errorText(outcome.error)
-      host.note(child.entry, "crashed", { detail: errorDetail(outcome.error) })
+      host.note(child.entry, "crashed", errorDetail(outcome.error))
       yield* Effect.logWarning("actor crashed").pipe(Effect.annotateLogs({ address: child.entry.address, error: child.entry.lastError }))
     } else {
       host.note(child.entry, "ended")
@@ -181,7 +181,7 @@ export const startSupervisor = Effect.fnUntraced(function*(
       : Cause.hasInterruptsOnly(exit.cause) ? { _tag: "Stopped" }
       : { _tag: "Crashed", error: Cause.squash(exit.cause) }
     if (outcome._tag === "Crashed" && outcome.error instanceof SupervisorFailed) {
-      host.note(entry, "gaveUp", { detail: outcome.error.message })
+      host.note(entry, "gaveUp", outcome.error.message)
       yield* Effect.logError(outcome.error.message)
       yield* Deferred.fail(failed, outcome.error)
     }
@@ -215,7 +215,7 @@ export const startSupervisor = Effect.fnUntraced(function*(
   }
   const stop = Effect.gen(function*() {
     if (yield* within(options.shutdownMs, Fiber.interrupt(fiber))) return
-    host.note(entry, "deadline", { detail: `killed: its children did not end within ${options.shutdownMs} ms` })
+    host.note(entry, "deadline", `killed: its children did not end within ${options.shutdownMs} ms`)
     kill()
   })
   return { stop, kill, ref }

@@ -14,7 +14,7 @@ describe("Journal", () => {
   it("is bounded in bytes; the oldest entries go", () => {
     const journal = new Journal(64 * 1024)
     for (let at = 0; at < 10_000; at++) {
-      journal.append({ at, address: `networks/net_${at % 7}/topology`, kind: "event", event: "topology.received", state: "applying" })
+      journal.append(at, `networks/net_${at % 7}/topology`, "event", "topology.received", "applying")
       assert.isAtMost(journal.bytes, journal.maxBytes)
     }
     const entries = journal.entries()
@@ -26,13 +26,13 @@ describe("Journal", () => {
 
   it("never keeps an entry larger than itself", () => {
     const journal = new Journal(1000)
-    journal.append({ at: 0, address: "a", kind: "crashed", detail: "x".repeat(5000) })
+    journal.append(0, "a", "crashed", undefined, undefined, "x".repeat(5000))
     assert.deepStrictEqual([journal.entries().length, journal.bytes], [0, 0])
   })
 
   it("selects an address and what is below it", () => {
     const journal = new Journal(100_000)
-    for (const address of ["networks/1", "networks/1/join", "networks/10", "link"]) journal.append({ at: 0, address, kind: "started" })
+    for (const address of ["networks/1", "networks/1/join", "networks/10", "link"]) journal.append(0, address, "started")
     assert.deepStrictEqual(journal.entries("networks/1").map((entry) => entry.address), ["networks/1", "networks/1/join"])
   })
 })
