@@ -18,7 +18,7 @@ type Stored = typeof Change.Type
 type Applied = typeof Receipt.Type
 
 const pending = (receipt: Applied): string =>
-  receipt.pending.map(({ agent, online, reason }) => `${agent}${online ? "" : " (offline)"}${reason === "" ? "" : `: ${reason}`}`).join("; ")
+  receipt.pending.map(({ agent, online, reason }) => `${agent} (${online ? reason : "offline"})`).join(", ")
 
 export const describeReceipt = (receipt: Applied): string => {
   if (receipt.participants === 0) return `topology v${receipt.version} stored; no agent takes part in ${receipt.network} yet`
@@ -29,7 +29,7 @@ export const describeReceipt = (receipt: Applied): string => {
 
 const ask = (change: Stored, timeoutMs: number) =>
   Effect.flatMap(ControlApi, ({ call }) =>
-    call((client) => client.networks.receipt({ params: { network: change.network, version: change.version }, query: { timeoutMs } }), { timeoutMs: timeoutMs + 10_000 }))
+    call((client) => client.networks.receipt({ params: { network: change.networkId, version: change.version }, query: { timeoutMs } }), { timeoutMs: timeoutMs + 10_000 }))
 
 const awaitReceipt = (change: Stored, timeoutMs: number) =>
   Effect.gen(function*() {

@@ -7,7 +7,7 @@ export type Format = typeof formats[number]
 
 const Output = GlobalFlag.Setting("output")({
   flag: Flag.Literals("output", formats).pipe(
-    Flag.withAlias("o"), Flag.withDescription("table (default), json, jsonl, yaml or name"), Flag.withMetavar("<format>"), Flag.withDefault("table")
+    Flag.withAlias("o"), Flag.withDescription("Output format, default table"), Flag.withMetavar(`<${formats.join("|")}>`), Flag.withDefault("table")
   )
 })
 const Json = GlobalFlag.Setting("json")({
@@ -24,7 +24,7 @@ export const Token = GlobalFlag.Setting("token")({
 })
 export const Wait = GlobalFlag.Setting("wait")({
   flag: Flag.Literals("wait", ["stored", "applied"]).pipe(
-    Flag.withDescription("After a change wait until it is stored, or applied by every agent (default)"), Flag.withMetavar("<stored|applied>"), Flag.withDefault("applied")
+    Flag.withDescription("What to wait for after a change, default applied (by every agent)"), Flag.withMetavar("<stored|applied>"), Flag.withDefault("applied")
   )
 })
 

@@ -12,6 +12,8 @@ export class Shell extends Context.Service<Shell, {
   /** Completes when the bytes were handed to the kernel, which gives backpressure and makes a later exit safe. */
   readonly out: (chunk: string | Uint8Array) => Effect.Effect<void>
   readonly err: (chunk: string | Uint8Array) => Effect.Effect<void>
+  /** Whether standard output is a terminal that shows colours, and NO_COLOR is not set. */
+  readonly colours: boolean
   /** The next bytes of standard input, null at its end. Reads nothing ahead. */
   readonly read: Effect.Effect<Uint8Array | null>
   /** Whether a person can be asked: input and error stream are both terminals. */

@@ -61,6 +61,7 @@ export const nodeShell = (args: ReadonlyArray<string>): NodeShell => {
     layer: Layer.succeed(Shell, {
       args, env: process.env,
       out: write(process.stdout), err: write(process.stderr),
+      colours: process.stdout.isTTY === true && !process.env["NO_COLOR"] && process.env["TERM"] !== "dumb",
       read,
       interactive: process.stdin.isTTY === true && process.stderr.isTTY === true,
       ask,

@@ -1,6 +1,8 @@
 /** Help goes to stdout when it was asked for. A command line that is not valid gets a short message on stderr, never the help page. */
 import { Effect } from "effect"
-import { type CliError, CliOutput } from "effect/cli"
+import type { CliError, CliOutput } from "effect/cli"
+import { styleText } from "node:util"
+import { helpPage } from "./output/help.ts"
 import { Shell } from "./Shell.ts"
 
 type Invalid = Exclude<CliError.CliError, CliError.ShowHelp>
@@ -23,14 +25,13 @@ export const explain = (error: Invalid): string => {
   }
 }
 
-export const presenter = Effect.map(Shell, ({ env, err, out }): CliOutput.Presenter => {
-  const terminal = process.stdout.isTTY === true
-  const formatter = CliOutput.defaultFormatter({ colors: terminal && !env["NO_COLOR"] && env["TERM"] !== "dumb", globalFlags: "summary" })
+export const presenter = Effect.map(Shell, ({ colours, err, out }): CliOutput.Presenter => {
+  const strong = colours ? (text: string) => styleText("bold", text) : (text: string) => text
   return {
     present: (event) => {
       switch (event._tag) {
         case "Version": return out(`${event.name} ${event.version}\n`)
-        case "Help": return (event.reason === "Requested" || event.commandPath.length === 1 ? out : err)(`${formatter.formatHelpDoc(event.helpDoc)}\n`)
+        case "Help": return (event.reason === "Requested" || event.commandPath.length === 1 ? out : err)(helpPage(event.helpDoc, strong))
         case "InvalidInvocation": return Effect.void
       }
     }

@@ -80,7 +80,7 @@ const pairs = (name: string, description: string, expected: string, valid: (key:
       const split = pair(text)
       return split !== undefined && valid(...split) ? split : undefined
     })),
-    Flag.atLeast(0), Flag.map((entries): Readonly<Record<string, string>> => Object.fromEntries(entries))
+    Flag.atLeast(0), Flag.withDefault([]), Flag.map((entries): Readonly<Record<string, string>> => Object.fromEntries(entries))
   )
 
 export const labelFlags = pairs("label", "Label that rules can name; may repeat", "key=value, of lower-case letters, digits and . _ / - (no / in the value)",
@@ -97,7 +97,7 @@ export const parseBind = (text: string): Bind | undefined => {
 
 export const bindFlags = Flag.String("bind").pipe(
   Flag.withMetavar("<src:dst[:rw]>"), Flag.withDescription("Path of the agent's host to show in the sandbox, read-only unless :rw; may repeat"),
-  Flag.mapEffect(parsed("flag", "bind", "source:target or source:target:rw, both absolute paths", parseBind)), Flag.atLeast(0)
+  Flag.mapEffect(parsed("flag", "bind", "source:target or source:target:rw, both absolute paths", parseBind)), Flag.atLeast(0), Flag.withDefault([])
 )
 
 /** Everything after `--`, untouched. */

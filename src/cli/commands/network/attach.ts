@@ -9,7 +9,7 @@ import { aliasFlag, network, portFlag, sandbox } from "../../words.ts"
 export const attach = Command.make("attach", {
   network, sandbox,
   alias: aliasFlag("alias", "Publish the sandbox under this name; without it the sandbox is a client only").pipe(Flag.optional),
-  port: portFlag.pipe(Flag.withDescription("Port to publish under the alias; may repeat"), Flag.atLeast(0))
+  port: portFlag.pipe(Flag.withDescription("Port to publish under the alias; may repeat"), Flag.atLeast(0), Flag.withDefault([]))
 }, Effect.fn(function*({ network, sandbox, alias, port }) {
   const name = Option.getOrUndefined(alias)
   if (name === undefined && port.length > 0) return yield* usage("--port needs --alias: ports are published under a name", `gstacks network attach ${network} ${sandbox} --alias <alias> --port ${port[0]}`)

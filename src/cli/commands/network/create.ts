@@ -9,7 +9,7 @@ import { newName } from "../../words.ts"
 export const create = Command.make("create", {
   name: newName("name", "Name of the network; its DNS suffix is <name>.gstacks", NetworkName),
   mode: Flag.Literals("mode", ["agent_proxy", "routed_mesh"]).pipe(
-    Flag.withDescription("Traffic mode; routed_mesh is not supported yet"), Flag.withMetavar("<mode>"), Flag.withDefault("agent_proxy")
+    Flag.withDescription("Traffic mode; routed_mesh is not supported yet"), Flag.withMetavar("<agent_proxy|routed_mesh>"), Flag.withDefault("agent_proxy")
   )
 }, Effect.fn(function*({ name, mode }) {
   const api = yield* ControlApi

@@ -1,0 +1,119 @@
+/** The bundle as a process of its own: what only a real process shows. */
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { Deferred, Effect } from "effect"
+import { build } from "esbuild"
+import { spawn } from "node:child_process"
+import { createHash, randomBytes } from "node:crypto"
+import { once } from "node:events"
+import { mkdtempSync, rmSync } from "node:fs"
+import { createServer, type Server } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fakeAgent } from "../harness/fakeControl.ts"
+import { FakeLocalAgent, serveFakeLocalAgent } from "../harness/fakeLocalAgent.ts"
+import { makeWorld } from "./world.ts"
+
+let folder: string
+let program: string
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "gs-cli-"))
+  program = join(folder, "cli.mjs")
+  await build({
+    entryPoints: [join(import.meta.dirname, "../../src/cli/main.ts")], outfile: program, bundle: true, platform: "node", format: "esm", target: "node24", logLevel: "error",
+    banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" }
+  })
+}, 60_000)
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const start = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}) => {
+  const child = spawn(process.execPath, [program, ...args], { env: { PATH: process.env["PATH"], XDG_CONFIG_HOME: folder, XDG_STATE_HOME: folder, ...env } })
+  let stdout = "", stderr = ""
+  child.stdout.on("data", (chunk) => { stdout += chunk })
+  child.stderr.on("data", (chunk) => { stderr += chunk })
+  const ended = once(child, "close").then(([code]) => ({ code: code as number, stdout, stderr }))
+  return { child, ended }
+}
+const run = (args: ReadonlyArray<string>, env?: Readonly<Record<string, string>>) => Effect.promise(() => start(args, env).ended)
+
+describe("the process", () => {
+  it.live("--help, --version and completions go to stdout", () =>
+    Effect.gen(function*() {
+      const help = yield* run(["--help"])
+      assert.deepStrictEqual([help.code, help.stderr], [0, ""])
+      for (const word of ["network", "sandbox", "agent", "control", "dev", "doctor", "debug", "login"]) assert.match(help.stdout, new RegExp(`^  ${word} `, "m"))
+      assert.match((yield* run(["agent", "--help"])).stdout, /^ {2}run +Run this host's agent in the foreground$/m)
+      assert.match((yield* run(["--version"])).stdout, /^gstacks \d+\.\d+\.\d+\n$/)
+      assert.include((yield* run(["--completions", "bash"])).stdout, "gstacks")
+    }))
+
+  it.live("prints no colours and no cursor movements into a pipe", () =>
+    Effect.gen(function*() {
+      const outputs = yield* Effect.all([run(["--help"], { FORCE_COLOR: "1" }), run(["nonsense"]), run(["network", "list"])], { concurrency: 2 })
+      for (const { stdout, stderr } of outputs) assert.notMatch(stdout + stderr, /[^\n -~]/)
+    }))
+
+  it.live("a whole answer reaches a pipe before the process ends", () =>
+    Effect.gen(function*() {
+      const { env, fake } = yield* makeWorld
+      const [box] = fake.sandboxes
+      for (let i = 0; i < 2000; i++) fake.sandboxes.push({ ...box!, name: `box-${i}` as never })
+      const listed = yield* run(["sandbox", "list", "--json"], env)
+      assert.strictEqual(JSON.parse(listed.stdout).length, 2002)
+    }).pipe(Effect.scoped))
+
+  it.live("a reader that leaves ends it without a word", () =>
+    Effect.gen(function*() {
+      const { env, fake } = yield* makeWorld
+      const [box] = fake.sandboxes
+      for (let i = 0; i < 2000; i++) fake.sandboxes.push({ ...box!, name: `box-${i}` as never })
+      const { child, ended } = start(["sandbox", "list"], env)
+      child.stdout.destroy()
+      const { code, stderr } = yield* Effect.promise(() => ended)
+      assert.deepStrictEqual([code, stderr], [141, ""])
+    }).pipe(Effect.scoped))
+
+  it.live("exec reads a pipe to its end and writes any bytes", () =>
+    Effect.gen(function*() {
+      const { env, fake } = yield* makeWorld
+      const socket = join(folder, "agent.sock")
+      const agent = new FakeLocalAgent("host-1")
+      agent.sandboxes.add(fake.sandboxes[0]!.id)
+      fake.agents[0] = yield* fakeAgent("host-1", socket)
+      yield* serveFakeLocalAgent(agent, socket)
+      const sent = randomBytes(1024 * 1024)
+      const { child, ended } = start(["sandbox", "exec", "web", "--", "sh", "-c", "sha256sum; exit 3"], env)
+      child.stdin.end(sent)
+      const { code, stdout, stderr } = yield* Effect.promise(() => ended)
+      assert.deepStrictEqual([code, stdout, stderr], [3, `${createHash("sha256").update(sent).digest("hex")}  -\n`, ""])
+    }).pipe(Effect.scoped))
+
+  it.live("exec ends with its program even when its own input stays open", () =>
+    Effect.gen(function*() {
+      const { env, fake } = yield* makeWorld
+      const socket = join(folder, "agent-2.sock")
+      const agent = new FakeLocalAgent("host-1")
+      agent.sandboxes.add(fake.sandboxes[0]!.id)
+      fake.agents[0] = yield* fakeAgent("host-1", socket)
+      yield* serveFakeLocalAgent(agent, socket)
+      assert.strictEqual((yield* run(["sandbox", "exec", "web", "--", "echo", "hi"], env)).stdout, "hi\n")
+    }).pipe(Effect.scoped))
+
+  it.live("an interrupt ends a request with 130", () =>
+    Effect.gen(function*() {
+      const asked = yield* Deferred.make<void>()
+      const silent: Server = yield* Effect.acquireRelease(
+        Effect.promise(async () => {
+          const server = createServer((socket) => socket.on("error", () => {}).once("data", () => Effect.runFork(Deferred.succeed(asked, undefined))))
+          await once(server.listen(0, "127.0.0.1"), "listening")
+          return server
+        }),
+        (server) => Effect.sync(() => server.close())
+      )
+      const { port } = silent.address() as { readonly port: number }
+      const { child, ended } = start(["network", "list"], { GSTACKS_URL: `http://127.0.0.1:${port}`, GSTACKS_TOKEN: "t" })
+      yield* Deferred.await(asked)
+      child.kill("SIGINT")
+      assert.strictEqual((yield* Effect.promise(() => ended)).code, 130)
+    }).pipe(Effect.scoped))
+})
