@@ -19,7 +19,7 @@ const (
 
 	// bubblewrap gives lo its address and brings it up a few milliseconds after
 	// it has told the process's pid, and dies if someone else was first.
-	loopbackPatience = time.Second
+	loopbackPatience = 2 * time.Second
 )
 
 // raiseLoopback makes sure that lo is up and has a second address. With

@@ -1,13 +1,13 @@
 package sandbox
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"gstacks/meshd/internal/process"
 )
 
 // ErrGone says that the process which holds the sandbox has ended, or that its
@@ -26,7 +26,7 @@ type Ref struct {
 // openProcess returns a descriptor of the process and one of its network
 // namespace. The start time is read after both were opened: if it is the
 // expected one, the same process was there all along.
-func openProcess(ref Ref) (process, namespace *os.File, err error) {
+func openProcess(ref Ref) (holder, namespace *os.File, err error) {
 	fd, err := unix.PidfdOpen(ref.PID, unix.PIDFD_NONBLOCK)
 	if errors.Is(err, unix.ESRCH) || errors.Is(err, unix.EINVAL) {
 		return nil, nil, ErrGone
@@ -34,46 +34,30 @@ func openProcess(ref Ref) (process, namespace *os.File, err error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("pidfd of process %d: %w", ref.PID, err)
 	}
-	process = os.NewFile(uintptr(fd), "pidfd")
+	holder = os.NewFile(uintptr(fd), "pidfd")
 	namespace, err = os.Open(fmt.Sprintf("/proc/%d/ns/net", ref.PID))
 	if err == nil {
 		var started uint64
-		started, err = startTime(ref.PID)
+		started, err = process.StartTime(ref.PID)
 		if err == nil && started == ref.StartTime {
-			return process, namespace, nil
+			return holder, namespace, nil
 		}
 		namespace.Close()
 		if err == nil {
 			err = ErrGone
 		}
 	}
-	process.Close()
+	holder.Close()
 	if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ESRCH) {
 		err = ErrGone
 	}
 	return nil, nil, err
 }
 
-// startTime reads field 22 of /proc/PID/stat: clock ticks since boot.
-func startTime(pid int) (uint64, error) {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, err
-	}
-	// Field 2 is the command in parentheses and may hold anything: count from
-	// the last one.
-	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
-	const startTimeField = 22 - 3
-	if len(fields) <= startTimeField {
-		return 0, fmt.Errorf("/proc/%d/stat has %d fields after the command", pid, len(fields))
-	}
-	return strconv.ParseUint(string(fields[startTimeField]), 10, 64)
-}
-
 // awaitEnd returns once the process has ended, or its descriptor was closed.
 // It waits in the runtime's poller and holds no thread.
-func awaitEnd(process *os.File) {
-	raw, err := process.SyscallConn()
+func awaitEnd(holder *os.File) {
+	raw, err := holder.SyscallConn()
 	if err != nil {
 		return
 	}

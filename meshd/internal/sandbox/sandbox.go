@@ -29,7 +29,7 @@ type StreamHandler func(sandboxID string, original netip.AddrPort, c *net.TCPCon
 // goroutine.
 type Sandbox struct {
 	ref       Ref
-	process   *os.File
+	holder    *os.File // pidfd
 	namespace *os.File
 	table     table
 	handler   StreamHandler
@@ -58,7 +58,7 @@ func Open(ref Ref, permitted []netip.AddrPort, zone *dns.Zone, h StreamHandler) 
 		return nil, err
 	}
 	var err error
-	if s.process, s.namespace, err = openProcess(ref); err != nil {
+	if s.holder, s.namespace, err = openProcess(ref); err != nil {
 		return nil, fmt.Errorf("sandbox %s: %w", ref.ID, err)
 	}
 	s.table = table{ns: s.namespace}
@@ -71,7 +71,7 @@ func Open(ref Ref, permitted []netip.AddrPort, zone *dns.Zone, h StreamHandler) 
 		return nil, fmt.Errorf("sandbox %s: %w", ref.ID, err)
 	}
 	go func() {
-		awaitEnd(s.process)
+		awaitEnd(s.holder)
 		close(s.gone)
 	}()
 	s.serving.Go(s.accept)
@@ -220,6 +220,6 @@ func (s *Sandbox) release() {
 	if s.dnsTCP != nil {
 		s.dnsTCP.Close()
 	}
-	s.process.Close()
+	s.holder.Close()
 	s.namespace.Close()
 }

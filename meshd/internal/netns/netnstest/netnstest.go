@@ -16,6 +16,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"gstacks/meshd/internal/process"
 )
 
 const insideWorld = "GSTACKS_TEST_WORLD"
@@ -85,7 +87,11 @@ func NewJail(t testing.TB) *Jail {
 	if err := json.NewDecoder(status).Decode(&report); err != nil || report.ChildPID == 0 {
 		t.Fatal("bwrap reported no process: ", err)
 	}
-	j := &Jail{t: t, PID: report.ChildPID, StartTime: startTime(t, report.ChildPID)}
+	started, err := process.StartTime(report.ChildPID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := &Jail{t: t, PID: report.ChildPID, StartTime: started}
 	t.Cleanup(j.Kill) // bwrap's own end takes it along only once it is fully up
 	return j
 }
@@ -140,17 +146,3 @@ func (j *Jail) MustRun(name string, args ...string) string {
 
 // Kill ends the jail.
 func (j *Jail) Kill() { syscall.Kill(j.PID, syscall.SIGKILL) }
-
-func startTime(t testing.TB, pid int) uint64 {
-	t.Helper()
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	rest := string(stat[strings.LastIndexByte(string(stat), ')')+1:])
-	var started uint64
-	if _, err := fmt.Sscan(strings.Fields(rest)[19], &started); err != nil {
-		t.Fatal(err)
-	}
-	return started
-}
