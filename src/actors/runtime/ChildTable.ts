@@ -68,7 +68,8 @@ export class ChildTable {
   }
 
   run(child: Child): Effect.Effect<void> {
-    return Effect.gen({ self: this }, function*() {
+    // An interruption half way would lose a process that has started.
+    return Effect.uninterruptible(Effect.gen({ self: this }, function*() {
       const { entry } = child
       child.restart = undefined
       child.startedAt = this.#host.now()
@@ -82,7 +83,7 @@ export class ChildTable {
       child.process = yield* this.#startProcess(child.spec, entry, this.#host, (outcome) =>
         this.#onChildEnded(child, incarnation, outcome))
       this.#host.registry.changed(entry)
-    })
+    }))
   }
 
   /** Orderly, within the child's deadline. */
@@ -108,6 +109,7 @@ export class ChildTable {
   }
 
   remove(child: Child): void {
+    if (child.entry.removed) return
     this.#children.delete(child.spec.id)
     this.#host.registry.remove(child.entry)
     this.#host.note(child.entry, "removed")

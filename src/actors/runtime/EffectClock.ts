@@ -1,6 +1,6 @@
 /**
  * XState's clock on Effect's: `after` and delayed events sleep in fibers, so TestClock drives them.
- * `clear` ends every timer of one actor, also those that a crash left behind.
+ * XState cancels the timers of an actor when it stops or crashes.
  */
 import { Effect, type Fiber } from "effect"
 import type { ActorOptions, AnyActorLogic } from "xstate"
@@ -32,11 +32,6 @@ export class EffectClock implements XStateClock {
   clearTimeout(id: number): void {
     this.#timers?.get(id)?.interruptUnsafe()
     this.#forget(id)
-  }
-
-  clear(): void {
-    for (const fiber of this.#timers?.values() ?? []) fiber.interruptUnsafe()
-    this.#timers = undefined
   }
 
   #forget(id: number): void {

@@ -22,6 +22,8 @@ export interface SupervisorRef {
   readonly stopChild: (id: string) => Effect.Effect<void>
   /** Fails once the restart intensity is exceeded and all children have been stopped. */
   readonly failed: Effect.Effect<never, SupervisorFailed>
+  /** As `failed`; completes also when it was stopped, or a significant child ended it. */
+  readonly ended: Effect.Effect<void, SupervisorFailed>
 }
 
 export interface StartOptions extends SupervisorOptions {

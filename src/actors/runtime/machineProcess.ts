@@ -31,7 +31,6 @@ class MachineProcess implements Process, Inlet, Runnable {
   readonly #onEnded: OnEnded
   readonly #ended = Deferred.makeUnsafe<void>()
   readonly #mailbox: Mailbox
-  readonly #clock: EffectClock
   readonly #invocations: Invocations
   readonly #actor: Actor<AnyStateMachine>
   #outcome: Outcome | undefined = undefined
@@ -45,14 +44,13 @@ class MachineProcess implements Process, Inlet, Runnable {
     this.#host = host
     this.#onEnded = onEnded
     this.#mailbox = new Mailbox(spec.mailbox ?? host.mailbox)
-    this.#clock = new EffectClock(host)
     const noteContained = (error: unknown) => host.note(entry, "contained", errorText(error))
     const contain = containingInspector(noteContained)
     boundMicrosteps(spec.logic)
     this.#invocations = new Invocations(noteContained)
     this.#actor = createActor(spec.logic, {
       input: spec.input,
-      clock: this.#clock,
+      clock: new EffectClock(host),
       logger: host.log,
       inspect: (event: InspectionEvent) => {
         contain(event)
@@ -140,7 +138,6 @@ class MachineProcess implements Process, Inlet, Runnable {
   #halt(): void {
     this.#actor.stop()
     if (this.#outcome?._tag === "Crashed") stopInvoked(this.#actor)
-    this.#clock.clear()
     this.#invocations.interrupt()
   }
 

@@ -14,16 +14,9 @@ import type { OnEnded, Outcome, Process } from "./Process.ts"
 import type { ActorEntry } from "./Registry.ts"
 import { affectedBy, backoffDelay, backoffOf, isRestarted, RestartBudget } from "./restartPolicy.ts"
 import type { SupervisorRef } from "./Supervisor.ts"
+import { type Message, SupervisorInbox } from "./supervisorInbox.ts"
 
 type Options = Pick<SupervisorSpec, "strategy" | "intensity" | "backoff" | "children" | "shutdownMs">
-
-type Reply = Deferred.Deferred<void, AlreadyStarted | AddressGone>
-
-type Message =
-  | { readonly _tag: "ChildEnded"; readonly child: Child; readonly incarnation: number; readonly outcome: Outcome }
-  | { readonly _tag: "RestartDue"; readonly restart: symbol }
-  | { readonly _tag: "StartChild"; readonly spec: ChildSpec; readonly reply: Reply }
-  | { readonly _tag: "StopChild"; readonly id: string; readonly reply: Reply }
 
 export interface SupervisorProcess extends Process {
   readonly ref: SupervisorRef
@@ -38,14 +31,17 @@ export const startSupervisor = Effect.fnUntraced(function*(
   host: Host,
   onEnded: OnEnded
 ): Effect.fn.Return<SupervisorProcess> {
-  const inbox = yield* Queue.unbounded<Message>()
-  const failed = yield* Deferred.make<never, SupervisorFailed>()
+  const inbox = new SupervisorInbox(
+    yield* Queue.unbounded<Message>(),
+    () => new AddressGone({ address: entry.address, reason: entry.gone ?? "ended" })
+  )
+  const ended = yield* Deferred.make<void, SupervisorFailed>()
   const backoff = backoffOf(options.backoff, options.intensity)
   const budget = new RestartBudget(options.intensity)
   const timers = new Set<Fiber.Fiber<unknown>>()
   const children = new ChildTable(entry, host, startProcess, (child, incarnation, outcome) =>
-    Queue.offerUnsafe(inbox, { _tag: "ChildEnded", child, incarnation, outcome }))
-  const gone = () => new AddressGone({ address: entry.address, reason: entry.gone ?? "ended" })
+    inbox.tell({ _tag: "ChildEnded", child, incarnation, outcome }))
+  let killed = false
 
   /** What a message leads to: an outcome ends the supervisor. */
   type Verdict = Effect.Effect<Outcome | undefined>
@@ -74,7 +70,7 @@ export const startSupervisor = Effect.fnUntraced(function*(
     const delay = backoffDelay(backoff, failure.failures)
     host.note(failure.entry, "restarting", `${options.strategy}, ${group.length} of ${children.all.length} children, in ${delay} ms`)
     if (delay === 0) return yield* startDue(restart)
-    const timer = host.fork(Effect.delay(Effect.sync(() => Queue.offerUnsafe(inbox, { _tag: "RestartDue", restart })), delay))
+    const timer = host.fork(Effect.delay(Effect.sync(() => inbox.tell({ _tag: "RestartDue", restart })), delay))
     timers.add(timer)
     timer.addObserver(() => timers.delete(timer))
   })
@@ -119,7 +115,8 @@ export const startSupervisor = Effect.fnUntraced(function*(
     if (present?.entry.status === "ended") children.remove(present)
     const address = children.addressOf(spec.id)
     if (host.registry.get(address) !== undefined) return yield* new AlreadyStarted({ address })
-    yield* children.run(children.add(spec))
+    const child = children.add(spec)
+    yield* Effect.onError(children.run(child), () => Effect.sync(() => children.kill(child)))
   })
 
   const stopChild = Effect.fnUntraced(function*(id: string) {
@@ -128,14 +125,6 @@ export const startSupervisor = Effect.fnUntraced(function*(
     yield* children.stop(child)
     children.remove(child)
   })
-
-  /** Answers also when the supervisor is stopped half way. */
-  const answering = (reply: Reply, work: Effect.Effect<void, AlreadyStarted>): Verdict =>
-    Effect.exit(work).pipe(
-      Effect.flatMap((exit) => Deferred.done(reply, exit)),
-      Effect.ensuring(Effect.suspend(() => Deferred.fail(reply, gone()))),
-      Effect.as(undefined)
-    )
 
   const handle = (message: Message): Verdict => {
     switch (message._tag) {
@@ -147,15 +136,15 @@ export const startSupervisor = Effect.fnUntraced(function*(
       case "RestartDue":
         return Effect.as(startDue(message.restart), undefined)
       case "StartChild":
-        return answering(message.reply, startChild(message.spec))
+        return Effect.as(inbox.answer(message.reply, startChild(message.spec)), undefined)
       case "StopChild":
-        return answering(message.reply, stopChild(message.id))
+        return Effect.as(inbox.answer(message.reply, stopChild(message.id)), undefined)
     }
   }
 
   const handleMessages = Effect.gen(function*() {
     while (true) {
-      const verdict = yield* handle(yield* Queue.take(inbox))
+      const verdict = yield* handle(yield* inbox.take)
       if (verdict !== undefined) return verdict
     }
   })
@@ -163,16 +152,19 @@ export const startSupervisor = Effect.fnUntraced(function*(
   const close = () => {
     entry.supervisor = undefined
     for (const timer of timers) timer.interruptUnsafe()
-    for (let next = Queue.takeUnsafe(inbox); next !== undefined && Exit.isSuccess(next); next = Queue.takeUnsafe(inbox)) {
-      if ("reply" in next.value) Deferred.doneUnsafe(next.value.reply, Effect.fail(gone()))
-    }
-    Queue.shutdownUnsafe(inbox)
+    inbox.close()
+  }
+
+  const killChildren = () => {
+    for (const child of [...children.all].reverse()) children.kill(child)
   }
 
   const shutDown = Effect.fnUntraced(function*(exit: Exit.Exit<Outcome>): Effect.fn.Return<Outcome> {
     close()
     for (const child of [...children.all].reverse()) {
       yield* children.stop(child)
+      // Killed meanwhile: the entry may belong to a successor already.
+      if (killed) return { _tag: "Stopped" }
       children.remove(child)
     }
     entry.status = "ended"
@@ -180,28 +172,27 @@ export const startSupervisor = Effect.fnUntraced(function*(
     const outcome: Outcome = Exit.isSuccess(exit) ? exit.value
       : Cause.hasInterruptsOnly(exit.cause) ? { _tag: "Stopped" }
       : { _tag: "Crashed", error: Cause.squash(exit.cause) }
-    if (outcome._tag === "Crashed" && outcome.error instanceof SupervisorFailed) {
+    if (outcome._tag !== "Crashed") yield* Deferred.succeed(ended, undefined)
+    else if (!(outcome.error instanceof SupervisorFailed)) yield* Deferred.die(ended, outcome.error)
+    else {
       host.note(entry, "gaveUp", outcome.error.message)
       yield* Effect.logError(outcome.error.message)
-      yield* Deferred.fail(failed, outcome.error)
+      yield* Deferred.fail(ended, outcome.error)
     }
     return outcome
   })
 
-  const request = (make: (reply: Reply) => Message) =>
-    Effect.suspend(() => {
-      const reply: Reply = Deferred.makeUnsafe()
-      return Queue.offerUnsafe(inbox, make(reply)) ? Deferred.await(reply) : Effect.fail(gone())
-    })
-
   const ref: SupervisorRef = {
     address: entry.address,
-    startChild: (spec) => request((reply) => ({ _tag: "StartChild", spec, reply })),
-    stopChild: (id) => Effect.ignore(request((reply) => ({ _tag: "StopChild", id, reply }))),
-    failed: Deferred.await(failed)
+    startChild: (spec) => inbox.ask((reply) => ({ _tag: "StartChild", spec, reply })),
+    stopChild: (id) => Effect.ignore(inbox.ask((reply) => ({ _tag: "StopChild", id, reply }))),
+    failed: Effect.andThen(Deferred.await(ended), Effect.never),
+    ended: Deferred.await(ended)
   }
 
-  for (const spec of options.children) yield* children.run(children.add(spec))
+  yield* Effect.forEach(options.children, (spec) => Effect.suspend(() => children.run(children.add(spec))), { discard: true }).pipe(
+    Effect.onError(() => Effect.sync(killChildren))
+  )
   entry.supervisor = ref
   const fiber = yield* Effect.forkDetach(
     Effect.uninterruptibleMask((restore) => Effect.flatMap(Effect.exit(restore(handleMessages)), shutDown)),
@@ -209,8 +200,10 @@ export const startSupervisor = Effect.fnUntraced(function*(
   )
   fiber.addObserver((exit) => onEnded(Exit.isSuccess(exit) ? exit.value : { _tag: "Crashed", error: Cause.squash(exit.cause) }))
   const kill = () => {
+    killed = true
     close()
-    for (const child of [...children.all].reverse()) children.kill(child)
+    Deferred.doneUnsafe(ended, Effect.void)
+    killChildren()
     fiber.interruptUnsafe()
   }
   const stop = Effect.gen(function*() {

@@ -86,6 +86,17 @@ describe("dynamic children", () => {
       assert.match(String(exit), /Two actors have the address "root\/a"/)
     }).pipe(Effect.provide(ActorSystem.layer)))
 
+  it.effect("that cannot be started leave nothing behind", () =>
+    Effect.gen(function*() {
+      const root = yield* Supervisor.start({ address: "root", strategy: "oneForOne", intensity, children: [] })
+      const broken = supervisorChild({
+        id: "group", strategy: "oneForOne", intensity, restart: "permanent", shutdownMs: 1000, children: [worker("a"), worker("b"), worker("a")]
+      })
+      assert.match(String(yield* Effect.exit(root.startChild(broken))), /Two actors have the address "root\/group\/a"/)
+      assert.deepStrictEqual(yield* addresses, ["root"])
+      yield* root.startChild(worker("group"))
+    }).pipe(Effect.provide(ActorSystem.layer)))
+
   it.effect("requests that a stopping supervisor does not get to are answered", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()

@@ -5,7 +5,7 @@ import { ActorSystem } from "../../../src/actors/runtime/ActorSystem.ts"
 import * as Bridge from "../../../src/actors/runtime/bridge.ts"
 import { type ChildSpec, supervisorChild } from "../../../src/actors/runtime/ChildSpec.ts"
 import * as Supervisor from "../../../src/actors/runtime/Supervisor.ts"
-import { history, send, snapshot, tree, waitFor, worker, workerMachine } from "./worker.ts"
+import { history, restarted, send, snapshot, tree, waitFor, waitForStatus, worker, workerMachine } from "./worker.ts"
 
 const intensity = { restarts: 5, withinMs: 10_000 }
 
@@ -93,6 +93,31 @@ describe("shutdown", () => {
       assert.deepStrictEqual((yield* tree).map((actor) => actor.address), ["root"])
       yield* root.startChild(group)
       assert.deepStrictEqual((yield* tree).map((actor) => actor.state), ["running", "running", "idle", "idle"])
+    }).pipe(Effect.provide(ActorSystem.layer)))
+
+  it.effect("a killed subtree that ends at last does not touch its successor", () =>
+    Effect.gen(function*() {
+      const released = yield* Deferred.make<void>()
+      const logic = yield* withFinalizer(Effect.asVoid(Deferred.await(released)))
+      yield* Supervisor.start({ address: "root", strategy: "oneForAll", intensity, children: [
+        worker("a"),
+        supervisorChild({
+          id: "group", strategy: "oneForOne", intensity, restart: "permanent", shutdownMs: 500,
+          children: [worker("stuck", { logic, shutdownMs: Infinity })]
+        })
+      ] })
+      yield* send("root/group/stuck", "invoke")
+      yield* waitFor("root/group/stuck", "busy")
+      yield* send("root/a", "crash.action")
+      yield* waitForStatus("root/group", "stopping")
+      yield* TestClock.adjust(500)
+      yield* restarted("root/group", 1)
+      yield* Deferred.succeed(released, undefined)
+      yield* TestClock.adjust(500)
+      assert.deepStrictEqual((yield* tree).map((actor) => [actor.address, actor.status]), [
+        ["root", "running"], ["root/a", "running"], ["root/group", "running"], ["root/group/stuck", "running"]
+      ])
+      yield* send("root/group/stuck", "work")
     }).pipe(Effect.provide(ActorSystem.layer)))
 
   it.effect("interrupts what a crashed machine had invoked, and waits for it, before the restart", () =>

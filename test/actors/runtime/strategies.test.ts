@@ -67,7 +67,7 @@ describe("strategies", () => {
 
   it.effect("the end of a significant child ends its supervisor", () =>
     Effect.gen(function*() {
-      yield* supervise("oneForOne", [supervisorChild({
+      const root = yield* supervise("oneForOne", [supervisorChild({
         id: "group", strategy: "oneForOne", intensity, restart: "transient", shutdownMs: 1000,
         children: [worker("main", { restart: "transient", significant: true }), worker("helper")]
       })])
@@ -75,6 +75,10 @@ describe("strategies", () => {
       yield* waitForStatus("root/group", "ended")
       assert.deepStrictEqual((yield* tree).map((actor) => [actor.address, actor.status]), [["root", "running"], ["root/group", "ended"]])
       assert.deepStrictEqual(yield* history("root/group/helper"), ["started", "stopped", "removed"])
+      yield* root.startChild(worker("only", { restart: "temporary", significant: true }))
+      yield* send("root/only", "done")
+      yield* root.ended
+      assert.deepStrictEqual((yield* tree).map((actor) => [actor.address, actor.status]), [["root", "ended"]])
     }).pipe(Effect.provide(ActorSystem.layer)))
 })
 
