@@ -11,30 +11,23 @@ import (
 // parallelSandboxes bounds the namespaces that are worked on at once.
 const parallelSandboxes = 8
 
-// enforce brings a checked delta into force, in the order that keeps a refusal a
-// refusal: what is granted is known before the kernel lets it in, and what is
-// withdrawn is kept out by the kernel before it is forgotten. Withdrawals do not
-// wait for sandboxes that have to be opened first.
+// enforce brings a checked delta into force. What is withdrawn ends at once, with
+// its flows; what is granted is known before the kernel lets it in; and sandboxes
+// that have to be opened come last, because nothing else should wait for them.
 func (e *Engine) enforce(d delta, zones map[string]zone) (results []SandboxResult, closed int) {
 	s := e.state
 	work := e.plan(&d, zones)
 
 	s.mu.Lock()
 	maps.Copy(s.zones, zones)
-	revoked := s.grant(d, work)
+	for _, id := range d.Zones.Remove {
+		delete(s.zones, id)
+	}
+	revoked := append(s.withdraw(d), s.grant(d)...)
 	s.mu.Unlock()
 	closed = e.revoke(revoked...)
 
 	e.each(work.open(), func(b *box) { e.update(b, work[b.spec.ID]) })
-
-	s.mu.Lock()
-	withdrawn := s.withdraw(d)
-	for _, id := range d.Zones.Remove {
-		delete(s.zones, id)
-	}
-	s.mu.Unlock()
-	closed += e.revoke(withdrawn...)
-
 	e.each(work.shut(), func(b *box) { e.open(b) })
 
 	s.mu.Lock()
@@ -156,7 +149,7 @@ func (e *Engine) plan(d *delta, zones map[string]zone) tasks {
 }
 
 // grant enters the upserted permits and returns those whose flows lead elsewhere.
-func (s *state) grant(d delta, work tasks) (revoked []string) {
+func (s *state) grant(d delta) (revoked []string) {
 	for i := range d.Outbound.Upsert {
 		o := &d.Outbound.Upsert[i]
 		old := s.outbound[o.ID]

@@ -19,9 +19,14 @@ type Side struct {
 	out  *wire.ChunkWriter
 }
 
-// Raw wraps a connection whose both directions are plain bytes.
+// Raw wraps a connection whose both directions are plain bytes. Until the flow has
+// completed, closing it means reset, also when the kernel closes it because this
+// process was killed: a cut stream must not look complete.
 func Raw(c net.Conn) *Side {
 	tcp, _ := c.(*net.TCPConn)
+	if tcp != nil {
+		tcp.SetLinger(0)
+	}
 	return &Side{conn: c, tcp: tcp}
 }
 
@@ -72,16 +77,20 @@ func (s *Side) end() error {
 
 // reset breaks the connection off so that the peer knows that it was broken.
 func (s *Side) reset() {
-	if s.tcp != nil {
-		s.tcp.SetLinger(0)
-	} else if s.out != nil {
+	if s.out != nil {
 		s.conn.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
 		s.out.Abort()
 	}
 	s.conn.Close()
 }
 
-func (s *Side) close() { s.conn.Close() }
+// close ends a connection whose both directions have ended already.
+func (s *Side) close() {
+	if s.tcp != nil {
+		s.tcp.SetLinger(-1)
+	}
+	s.conn.Close()
+}
 
 // passed asks the kernel how many bytes a plain socket has received and sent.
 func (s *Side) passed() (received, sent int64) {
