@@ -1,9 +1,9 @@
 /** Commands that `bin/gstacks` hands to other programs. They are listed here so that help and completions know them. */
-import { Argument, Command } from "effect/cli"
+import { Command } from "effect/cli"
 import { usage } from "../Failure.ts"
 
 const elsewhere = <const Name extends string>(name: Name, command: string, description: string) =>
-  Command.make(name, { words: Argument.String("words").pipe(Argument.variadic()) }, () =>
+  Command.make(name, {}, () =>
     usage(`${command} is a program of its own, which this one does not contain`, `start it by bin/gstacks: ${command}`)).pipe(
     Command.withDescription(description)
   )

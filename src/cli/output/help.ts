@@ -12,7 +12,7 @@ const rows = (all: ReadonlyArray<Row>): string => {
 /** effect/cli adds them to the description; ours are in the flag's form, `--wait <stored|applied>`. */
 const listedChoices = / \(choices: .*\)$/
 
-const flagRows = (flags: ReadonlyArray<HelpDoc.FlagDoc>): ReadonlyArray<Row> =>
+export const flagRows = (flags: ReadonlyArray<HelpDoc.FlagDoc>): ReadonlyArray<Row> =>
   flags.map((flag): Row => [
     [...flag.aliases, `--${flag.name}`].join(", ") + (flag.type === "boolean" ? "" : ` ${flag.type}`),
     Option.getOrElse(flag.description, () => "").replace(listedChoices, "") + (flag.required ? " (needed)" : "")
