@@ -80,10 +80,37 @@ describe("dynamic children", () => {
       yield* Scope.close(scope, Exit.void)
     }).pipe(Effect.provide(ActorSystem.layer)))
 
+  it.effect("a request that the supervisor is at when it is stopped is answered", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const root = yield* Supervisor.start({ address: "root", strategy: "oneForOne", intensity, children: [
+        worker("slow", { stopEvent: { type: "leave" } })
+      ] }).pipe(Scope.provide(scope))
+      const stopping = yield* Effect.forkChild(root.stopChild("slow"), { startImmediately: true })
+      yield* waitFor("root/slow", "leaving")
+      const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void), { startImmediately: true })
+      yield* Fiber.join(stopping)
+      assert.strictEqual((yield* waitFor("root/slow", "leaving")).status, "stopping")
+      yield* send("root/slow", "left")
+      yield* Fiber.join(closing)
+      assert.deepStrictEqual(yield* addresses, [])
+    }).pipe(Effect.provide(ActorSystem.layer)))
+
   it.effect("two with one address are a defect of the program, said at start", () =>
     Effect.gen(function*() {
       const exit = yield* Effect.exit(Effect.scoped(Supervisor.start({ address: "root", strategy: "oneForOne", intensity, children: [worker("a"), worker("a")] })))
       assert.match(String(exit), /Two actors have the address "root\/a"/)
+    }).pipe(Effect.provide(ActorSystem.layer)))
+
+  it.effect("that are stopped count as no crash and touch no sibling", () =>
+    Effect.gen(function*() {
+      const root = yield* Supervisor.start({ address: "root", strategy: "restForOne", intensity, children: [] })
+      for (const id of ["a", "b", "c", "d", "last"]) yield* root.startChild(worker(id))
+      for (const id of ["a", "b", "c", "d"]) yield* root.stopChild(id)
+      yield* root.startChild(worker("e"))
+      assert.deepStrictEqual((yield* tree).map((actor) => [actor.address, actor.status, actor.restarts]), [
+        ["root", "running", 0], ["root/last", "running", 0], ["root/e", "running", 0]
+      ])
     }).pipe(Effect.provide(ActorSystem.layer)))
 
   it.effect("that cannot be started leave nothing behind", () =>
