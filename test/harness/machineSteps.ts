@@ -33,7 +33,7 @@ const isInert = (transition: MachineTransition) =>
 export const makeStepper = (machine: AnyStateMachine) => {
   const nodes = [machine.root as AnyStateNode, ...nodesBelow(machine.root)]
   const alternatives = nodes.flatMap((node) => [
-    ...[...node.transitions.values()],
+    ...node.transitions.values(),
     ...(node.always === undefined ? [] : [node.always])
   ]) as ReadonlyArray<ReadonlyArray<MachineTransition>>
 

@@ -4,13 +4,14 @@
  */
 import { Schema } from "effect"
 
-export const GoneReason = Schema.Literals(["unknown", "restarting", "ended"])
+export const GoneReason = Schema.Literals(["unknown", "restarting", "ended", "supervisor"])
 export type GoneReason = typeof GoneReason.Type
 
 const goneText: Record<GoneReason, string> = {
   unknown: "no actor has this address",
   restarting: "it crashed and its supervisor has not started it again yet",
-  ended: "it has reached its final state"
+  ended: "it has reached its final state",
+  supervisor: "it is a supervisor, which takes no events"
 }
 
 /** No running actor has this address now. */

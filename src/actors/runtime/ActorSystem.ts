@@ -87,7 +87,9 @@ const make = Effect.fnUntraced(function*(options: ActorSystemOptions) {
     send: (address, event) =>
       Effect.flatMap(find(address), (entry): Effect.Effect<void, AddressGone | MailboxFull> => {
         const inlet = entry.inlet
-        if (inlet === undefined) return new AddressGone({ address, reason: entry.gone ?? "unknown" })
+        if (inlet === undefined) {
+          return new AddressGone({ address, reason: entry.gone ?? (entry.kind === "supervisor" ? "supervisor" : "unknown") })
+        }
         return inlet.offer(event)
           ? Effect.void
           : new MailboxFull({ address, capacity: inlet.capacity, event: event.type })

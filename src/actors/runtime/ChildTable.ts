@@ -58,6 +58,7 @@ export class ChildTable {
       kind: spec.kind,
       machine: spec.kind === "machine" ? spec.logic.id : spec.strategy,
       allow: spec.kind === "machine" ? spec.allow : [],
+      showOutput: spec.kind === "machine" && spec.showOutput,
       parent: this.#parent,
       since: this.#host.now()
     })

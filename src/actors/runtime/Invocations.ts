@@ -30,7 +30,7 @@ export class Invocations {
   }
 
   interrupt(): void {
-    for (const fiber of [...this.#fibers ?? []]) fiber.interruptUnsafe()
+    for (const fiber of this.#fibers ?? []) fiber.interruptUnsafe()
   }
 
   get awaitAll(): Effect.Effect<void> {

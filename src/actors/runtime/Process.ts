@@ -3,7 +3,7 @@ import type { Effect } from "effect"
 
 export type Outcome =
   /** It came to its end by itself. */
-  | { readonly _tag: "Ended"; readonly output: unknown }
+  | { readonly _tag: "Ended" }
   /** It was told to stop. */
   | { readonly _tag: "Stopped" }
   | { readonly _tag: "Crashed"; readonly error: unknown }

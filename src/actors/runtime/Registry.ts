@@ -59,13 +59,15 @@ export class ActorEntry {
   readonly kind: "machine" | "supervisor"
   readonly machine: string
   readonly allow: ReadonlyArray<string>
+  readonly showOutput: boolean
   readonly parent: ActorEntry | undefined
 
-  constructor(init: Pick<ActorEntry, "address" | "kind" | "machine" | "allow" | "parent" | "since">) {
+  constructor(init: Pick<ActorEntry, "address" | "kind" | "machine" | "allow" | "showOutput" | "parent" | "since">) {
     this.address = init.address
     this.kind = init.kind
     this.machine = init.machine
     this.allow = init.allow
+    this.showOutput = init.showOutput
     this.parent = init.parent
     this.since = init.since
   }
@@ -86,6 +88,7 @@ export class ActorEntry {
 
   observe(snapshot: AnyMachineSnapshot, host: Host): void {
     this.rawContext = snapshot.context
+    if (this.showOutput && snapshot.status === "done") this.output = snapshot.output
     if (snapshot.value !== this.value) {
       this.value = snapshot.value
       const state = stateText(this.value)
@@ -138,7 +141,7 @@ export class Registry {
   }
 
   changed(entry: ActorEntry): void {
-    if (entry.watchers !== undefined) { for (const watcher of [...entry.watchers]) watcher() }
+    entry.watchers?.forEach((watcher) => watcher())
     if (this.#observers.size === 0) return
     const snapshot = entry.snapshot()
     for (const observer of this.#observers) if (isBelow(entry.address, observer.prefix)) observer.notify(snapshot)

@@ -39,6 +39,7 @@ export const start = Effect.fnUntraced(function*(options: StartOptions): Effect.
     kind: "supervisor",
     machine: options.strategy,
     allow: [],
+    showOutput: false,
     parent: undefined,
     since: host.now()
   })

@@ -67,10 +67,7 @@ class MachineProcess implements Process, Inlet, Runnable {
     this.#actor.subscribe({
       next: (snapshot: AnyMachineSnapshot) => this.#entry.observe(snapshot, this.#host),
       error: (error) => this.#finish({ _tag: "Crashed", error }),
-      complete: () => {
-        const snapshot: AnyMachineSnapshot = this.#actor.getSnapshot()
-        this.#finish(snapshot.status === "done" ? { _tag: "Ended", output: snapshot.output } : { _tag: "Stopped" })
-      }
+      complete: () => this.#finish({ _tag: this.#actor.getSnapshot().status === "done" ? "Ended" : "Stopped" })
     })
     this.#entry.inlet = this
     this.#actor.start()

@@ -88,10 +88,9 @@ export const startSupervisor = Effect.fnUntraced(function*(
       if (child.spec.restart === "temporary") children.remove(child)
       else {
         child.entry.status = "ended"
-        if (outcome._tag === "Ended" && child.spec.kind === "machine" && child.spec.showOutput) child.entry.output = outcome.output
         host.registry.changed(child.entry)
       }
-      return child.spec.significant ? { _tag: "Ended", output: undefined } : undefined
+      return child.spec.significant ? { _tag: "Ended" } : undefined
     }
     const now = host.now()
     child.failures = now - child.startedAt >= Math.max(1, backoff.maxMs) ? 1 : child.failures + 1

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Stream } from "effect"
-import { type ActorRefFrom, assign, createMachine, emit, fromCallback, fromPromise, setup } from "xstate"
+import { Deferred, Effect } from "effect"
+import { type ActorRefFrom, assign, createMachine, emit, type EventObject, fromCallback, fromPromise, setup } from "xstate"
 import { ActorSystem } from "../../../src/actors/runtime/ActorSystem.ts"
 import * as Bridge from "../../../src/actors/runtime/bridge.ts"
 import { type ChildSpec, machineChild } from "../../../src/actors/runtime/ChildSpec.ts"
@@ -86,7 +86,10 @@ describe("a crash is contained, journalled and restarted", () => {
         throw new Error("thrown")
       }
       const logic = workerMachine.provide({
-        actors: { job: bridge.fromEffect((_: { name: string }): Effect.Effect<string, string> => fail()), feed: bridge.fromStream((_: { name: string }): Stream.Stream<never> => fail(), () => ({ type: "crash.action" })) }
+        actors: {
+          job: bridge.fromEffect<string, string, { name: string }>(() => fail()),
+          feed: bridge.fromStream<EventObject, never, { name: string }>(() => fail(), () => ({ type: "crash.action" }))
+        }
       })
       yield* supervise(worker("a", { logic }))
       yield* send("root/a", "invoke")
@@ -182,7 +185,7 @@ describe("what throws beside a machine is contained", () => {
   it.effect("finalizers of what a machine invoked", () =>
     Effect.gen(function*() {
       const bridge = yield* Bridge.make()
-      const job = bridge.fromEffect((_: { name: string }) => Effect.onInterrupt(Effect.never as Effect.Effect<string, string>, () => Effect.die("finalizer failed")))
+      const job = bridge.fromEffect<string, string, { name: string }>(() => Effect.onInterrupt(Effect.never, () => Effect.die("finalizer failed")))
       const uncaught = yield* uncaughtBy(Effect.gen(function*() {
         const root = yield* supervise(worker("a", { logic: workerMachine.provide({ actors: { job } }) }))
         yield* send("root/a", "invoke")

@@ -61,9 +61,10 @@ describe("addresses", () => {
   it.effect("one that nobody has, or had, or that takes no events, is a typed failure", () =>
     Effect.gen(function*() {
       const root = yield* supervise(worker("a"), worker("networks/net_1/alias/api:8080"))
-      for (const address of ["root/b", "root/a/", "", "root"]) {
+      for (const address of ["root/b", "root/a/", ""]) {
         assert.deepInclude(yield* Effect.flip(send(address, "work")), { _tag: "AddressGone", address, reason: "unknown" })
       }
+      assert.deepInclude(yield* Effect.flip(send("root", "work")), { _tag: "AddressGone", address: "root", reason: "supervisor" })
       yield* send("root/networks/net_1/alias/api:8080", "work")
       yield* count("root/networks/net_1/alias/api:8080", 1)
       yield* root.stopChild("a")

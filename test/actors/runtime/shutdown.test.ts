@@ -15,7 +15,7 @@ const supervise = (children: ReadonlyArray<ChildSpec>) => Supervisor.start({ add
 const withFinalizer = Effect.fnUntraced(function*(finalizer: Effect.Effect<void>) {
   const bridge = yield* Bridge.make()
   return workerMachine.provide({
-    actors: { job: bridge.fromEffect((_: { name: string }) => Effect.onInterrupt(Effect.never as Effect.Effect<string, string>, () => finalizer)) }
+    actors: { job: bridge.fromEffect<string, string, { name: string }>(() => Effect.onInterrupt(Effect.never, () => finalizer)) }
   })
 })
 

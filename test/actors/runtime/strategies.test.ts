@@ -48,8 +48,9 @@ describe("strategies", () => {
       yield* restarted("root/transient", 1)
       for (const id of ["permanent", "transient", "temporary"]) yield* send(`root/${id}`, "done")
       yield* restarted("root/permanent", 1)
-      const ended = yield* waitForStatus("root/transient", "ended")
+      const ended = yield* waitFor("root/transient", "finished")
       assert.deepStrictEqual([ended.state, ended.restarts, ended.output], ["finished", 1, { count: 0 }])
+      yield* waitForStatus("root/transient", "ended")
       assert.deepStrictEqual((yield* tree).map((actor) => [actor.address, actor.status]), [
         ["root", "running"], ["root/permanent", "running"], ["root/transient", "ended"]
       ])
