@@ -13,15 +13,10 @@ export interface Cluster {
   readonly runtimeDir: string
 }
 
-const folder = (variable: string, fallback: string) => {
-  const value = process.env[variable]
-  return value !== undefined && isAbsolute(value) ? value : join(homedir(), fallback)
-}
-
-export const configFile = () => join(folder("XDG_CONFIG_HOME", ".config"), "gstacks", "config.json")
-
-export const named = (name: string): Cluster => {
-  const stateDir = join(folder("XDG_STATE_HOME", ".local/state"), "gstacks", name === "dev" ? "dev" : `dev-${name}`)
+export const named = (name: string, env: NodeJS.ProcessEnv = process.env): Cluster => {
+  const wanted = env["XDG_STATE_HOME"]
+  const home = wanted !== undefined && isAbsolute(wanted) ? wanted : join(env["HOME"] || homedir(), ".local/state")
+  const stateDir = join(home, "gstacks", name === "dev" ? "dev" : `dev-${name}`)
   const key = createHash("sha256").update(stateDir).digest("hex").slice(0, 10)
   return { name, stateDir, runtimeDir: `/tmp/gstacks-${userInfo().uid}-${key}` }
 }

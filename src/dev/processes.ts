@@ -25,6 +25,7 @@ export interface Seen {
   readonly inner: number
   readonly program: string
   readonly network: string | null
+  readonly words: ReadonlyArray<string>
 }
 
 const look = (pid: number, pidNamespace: string): Seen | null =>
@@ -35,7 +36,8 @@ const look = (pid: number, pidNamespace: string): Seen | null =>
       pid,
       inner: Number(numbers.at(-1) ?? pid),
       program: basename((quietly(() => readlinkSync(`/proc/${pid}/exe`)) ?? "").replace(/ \(deleted\)$/, "")),
-      network: quietly(() => readlinkSync(`/proc/${pid}/ns/net`))
+      network: quietly(() => readlinkSync(`/proc/${pid}/ns/net`)),
+      words: readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0")
     }
   })
 

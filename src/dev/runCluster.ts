@@ -25,7 +25,7 @@ const refuse = (detail: string, hint: string) => failed("cluster-failed", "The c
 
 /** /tmp is everybody's: the runtime folder must be ours alone. */
 const makeRuntimeDir = (path: string) =>
-  Effect.tryPromise({
+  Effect.acquireRelease(Effect.tryPromise({
     try: async () => {
       await rm(path, { recursive: true, force: true })
       await mkdir(path, { mode: 0o700 })
@@ -33,7 +33,7 @@ const makeRuntimeDir = (path: string) =>
       if (!made.isDirectory() || made.uid !== process.getuid?.()) throw new Error("it belongs to somebody else")
     },
     catch: (cause) => refuse(`the folder for sockets cannot be made: ${(cause as Error).message}`, `remove ${path}`)
-  })
+  }), () => Effect.promise(() => rm(path, { recursive: true, force: true })))
 
 const makeStateDir = (cluster: Cluster.Cluster) =>
   Effect.tryPromise({
@@ -71,15 +71,15 @@ export const runCluster = Effect.fn("dev.runCluster")(function*(cluster: Cluster
     stateDir: cluster.stateDir, runtimeDir: cluster.runtimeDir, hosts, bundles: options.bundles, env: options.env
   }, options.tell)
 
-  const port = yield* relay.listen(Cluster.controlSocket(cluster), before?.url == null ? 0 : Number(new URL(before.url).port))
+  const port = yield* relay.listen(Cluster.controlSocket(cluster), mine.port)
   const url = `http://127.0.0.1:${port}`
   const token = yield* Effect.promise(() => readFile(Cluster.adminTokenFile(cluster), "utf8"))
   const { current } = yield* Contexts.read
   const previousContext = current === cluster.name ? before?.previousContext ?? null : current ?? null
-  yield* Starter.update(cluster, { ...mine, url: null, previousContext })
+  yield* Starter.update(cluster, { ...mine, port, previousContext })
   yield* holdContext(cluster, {
     url, token: token.trim(), agentSockets: Object.fromEntries(hosts.map((host) => [host, Cluster.agentSocket(cluster, host)]))
   }, previousContext)
-  yield* Starter.update(cluster, { ...mine, url, previousContext })
+  yield* Starter.update(cluster, { ...mine, port, url, previousContext })
   return { url, previousContext, worldEnds }
 })

@@ -10,6 +10,8 @@ export const Starter = Schema.Struct({
   pid: Schema.Int,
   startTime: Schema.String,
   hosts: Schema.Int,
+  /** Where the relay listens on 127.0.0.1, or did: the next start asks for the same. 0 is any. */
+  port: Schema.Int,
   /** Set once the cluster is up. */
   url: Schema.NullOr(Schema.String),
   /** The context that was current before the cluster's own. */
@@ -67,7 +69,7 @@ export const alreadyRunning = (cluster: Cluster, starter: Starter) =>
 export const claim = Effect.fn("dev.claim")(function*(cluster: Cluster, hosts: number) {
   const before = last(cluster)
   if (before !== null && isAlive(before)) return yield* alreadyRunning(cluster, before)
-  const mine: Starter = { pid: process.pid, startTime: startTimeOf(process.pid) ?? "", hosts, url: null, previousContext: null }
+  const mine: Starter = { pid: process.pid, startTime: startTimeOf(process.pid) ?? "", hosts, port: before?.port ?? 0, url: null, previousContext: null }
   mkdirSync(cluster.stateDir, { recursive: true, mode: 0o700 })
   const draft = `${file(cluster)}.${process.pid}`
   write(draft, mine)

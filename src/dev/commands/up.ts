@@ -1,5 +1,5 @@
 /** `gstacks dev up [--hosts N] [--detach]`: brings the cluster up, and ends it with this command unless it is detached. */
-import { Deferred, Effect, Exit, Stream } from "effect"
+import { Deferred, Effect, Exit } from "effect"
 import { Command, Flag } from "effect/cli"
 import { type ChildProcessByStdio, spawn } from "node:child_process"
 import { closeSync, mkdirSync, openSync } from "node:fs"
@@ -33,13 +33,15 @@ const announced = (cluster: Cluster, previous: string | null) =>
     ? note(`to use it: export GSTACKS_CONTEXT=${cluster.name}`)
     : previous === null ? Effect.void : note(`context dev is current now; ${previous} will be again when the cluster ends`)
 
+const inputEnds = (read: Effect.Effect<Uint8Array | null>) => Effect.asVoid(Effect.repeat(read, { until: (bytes) => bytes === null }))
+
 /** A signal, or with `lifeline` the end of standard input. */
 const stopRequest = (lifeline: boolean) =>
   Effect.gen(function*() {
-    const { onSignal, stdin } = yield* Shell
+    const { onSignal, read } = yield* Shell
     const asked = yield* Deferred.make<void>()
     yield* onSignal(() => Effect.asVoid(Deferred.succeed(asked, undefined)))
-    return lifeline ? Effect.raceFirst(Deferred.await(asked), Stream.runDrain(stdin)) : Deferred.await(asked)
+    return lifeline ? Effect.raceFirst(Deferred.await(asked), inputEnds(read)) : Deferred.await(asked)
   })
 
 /** Runs the cluster until it is asked to stop; that the world ends by itself is a failure. */

@@ -1,0 +1,116 @@
+/**
+ * A disposable cluster for tests, started by the same `gstacks dev up` that users type, with folders of its own under /tmp. It hangs on
+ * this process by its standard input: when the test run dies, however that happens, the cluster ends.
+ */
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { join } from "node:path"
+import { named } from "../../src/dev/Cluster.ts"
+import { rows } from "../../src/dev/rows.ts"
+import * as worldFile from "../../src/dev/worldFile.ts"
+
+const root = join(import.meta.dirname, "../..")
+const program = join(root, "bin/gstacks")
+
+export interface Result {
+  readonly stdout: string
+  readonly stderr: string
+  readonly code: number
+}
+
+export interface Cluster {
+  /** Base URL of the API as seen by the caller, and an administrator's token. */
+  readonly url: string
+  readonly token: string
+  /** Files that no sandbox may see or open: sockets of agents, meshds and control, state folders, tokens, credentials. */
+  readonly privatePaths: ReadonlyArray<string>
+  /** bin/gstacks with the cluster's XDG folders. */
+  gstacks(...args: ReadonlyArray<string>): Promise<Result>
+  /** Pid as seen by the caller, read afresh at each call; roles: control, headscale, agent, meshd, shim (`host` is then the sandbox's name). */
+  pid(role: string, host: string): number | undefined
+  kill(role: string, host: string): void
+  /** SIGSTOP and SIGCONT. */
+  freeze(role: string, host: string): void
+  thaw(role: string, host: string): void
+  /** Any program in a host's network; `control` is where the control plane runs. */
+  exec(host: string, ...command: ReadonlyArray<string>): Promise<Result>
+  stop(): Promise<void>
+}
+
+const run = async (env: NodeJS.ProcessEnv, args: ReadonlyArray<string>): Promise<Result> => {
+  const child = spawn(program, args, { env, stdio: ["ignore", "pipe", "pipe"] })
+  let stdout = "", stderr = ""
+  child.stdout.setEncoding("utf8").on("data", (chunk: string) => { stdout += chunk })
+  child.stderr.setEncoding("utf8").on("data", (chunk: string) => { stderr += chunk })
+  const [code] = await once(child, "close")
+  return { stdout, stderr, code: code ?? 1 }
+}
+
+/** The caller's settings would make the test another on each machine. */
+const environment = (folder: string): NodeJS.ProcessEnv => ({
+  ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(GLOBALSTACKS|GSTACKS)_/.test(name))),
+  XDG_STATE_HOME: join(folder, "state"), XDG_CONFIG_HOME: join(folder, "config")
+})
+
+/** `dev up`, answering once it says that it is up. */
+const start = async (env: NodeJS.ProcessEnv, hosts: number, settings: Readonly<Record<string, string>>) => {
+  const flags = Object.entries(settings).flatMap(([key, value]) => ["--env", `${key}=${value}`])
+  const child = spawn(program, ["dev", "up", "--hosts", String(hosts), "--lifeline", "--json", ...flags], { env, stdio: ["pipe", "pipe", "pipe"] })
+  let said = ""
+  child.stderr.setEncoding("utf8").on("data", (chunk: string) => { said += chunk })
+  child.stdin.on("error", () => undefined)
+  let document = ""
+  const up = new Promise<void>((resolve, reject) => {
+    child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
+      document += chunk
+      if (document.endsWith("}\n")) resolve()
+    })
+    child.once("exit", (code) => reject(new Error(`the cluster did not start (exit code ${code}):\n${said}`)))
+  })
+  await up
+  return { child, url: JSON.parse(document).url as string }
+}
+
+/** `settings`: further GLOBALSTACKS_ settings for every process of the cluster. */
+export const startCluster = async (options: { readonly hosts: number; readonly settings?: Readonly<Record<string, string>> }): Promise<Cluster> => {
+  const folder = mkdtempSync("/tmp/gs-")
+  const env = environment(folder)
+  const cluster = named("dev", env)
+  const { child, url } = await start(env, options.hosts, options.settings ?? {}).catch((error: unknown) => {
+    rmSync(folder, { recursive: true, force: true })
+    throw error
+  })
+  const exited = once(child, "exit")
+
+  const pid = (role: string, host: string) => {
+    const world = worldFile.read(cluster)
+    const wanted = rows(world ?? { pidNamespace: "", networks: {}, processes: [] }, worldFile.processes(world))
+      .find((row) => row.role === role && (role === "shim" ? row.sandbox === host : row.host === null || row.host === host))
+    return wanted?.pid ?? undefined
+  }
+  const signal = (name: NodeJS.Signals) => (role: string, host: string) => {
+    const target = pid(role, host)
+    if (target === undefined) throw new Error(`there is no ${role} of ${host} to send ${name}`)
+    process.kill(target, name)
+  }
+  const hosts = Array.from({ length: options.hosts }, (_, index) => `host-${index + 1}`)
+  return {
+    url,
+    token: readFileSync(join(cluster.stateDir, "control/admin.token"), "utf8").trim(),
+    privatePaths: [
+      cluster.stateDir, join(cluster.stateDir, "control/admin.token"), join(folder, "config/gstacks/config.json"),
+      cluster.runtimeDir, join(cluster.runtimeDir, "control.sock"),
+      ...hosts.flatMap((host) => [join(cluster.runtimeDir, host, "agent.sock"), join(cluster.runtimeDir, host, "meshd.sock"), join(cluster.stateDir, "hosts", host)])
+    ],
+    gstacks: (...args) => run(env, args),
+    pid,
+    kill: signal("SIGKILL"), freeze: signal("SIGSTOP"), thaw: signal("SIGCONT"),
+    exec: (host, ...command) => run(env, ["dev", "exec", host, "--", ...command]),
+    stop: async () => {
+      child.stdin.end()
+      await exited
+      rmSync(folder, { recursive: true, force: true })
+    }
+  }
+}
