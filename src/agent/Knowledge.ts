@@ -1,6 +1,7 @@
 /**
  * What this agent knows at the moment, in memory: who it is, the topologies it has, the sandboxes that run here, and
- * whether it has been out of touch for too long. Everything else follows from it; `plan` is how.
+ * whether it has been out of touch for too long. Everything else follows from it; `plan` is how. Written by the services
+ * that own each part, read by everyone.
  */
 import { Context, Effect, Layer } from "effect"
 import type { AgentName } from "../domain/DnsLabel.ts"
@@ -11,28 +12,66 @@ import { emptyPlan, makePlan, type RunningSandbox } from "./plan/plan.ts"
 
 export interface Identity { readonly agentId: AgentId; readonly name: AgentName }
 
-export class Knowledge extends Context.Service<Knowledge, {
-  identity: Identity | undefined
-  /** Too long without the control plane: nothing new is granted. */
-  stale: boolean
-  readonly topologies: Map<NetworkId, Topology>
-  readonly running: Map<SandboxId, RunningSandbox>
-  readonly plan: () => Plan
-}>()("gstacks/agent/Knowledge") {
-  static readonly layer = Layer.effect(Knowledge, Effect.sync(() => Knowledge.of(make())))
-}
+export class Known {
+  #identity: Identity | undefined
+  #stale = false
+  readonly #topologies = new Map<NetworkId, Topology>()
+  readonly #running = new Map<SandboxId, RunningSandbox>()
+  readonly #listeners = new Set<() => void>()
+  #plan: Plan | undefined
 
-const make = (): Knowledge["Service"] => {
-  const self: Knowledge["Service"] = {
-    identity: undefined, stale: false, topologies: new Map(), running: new Map(),
-    plan: () => self.identity === undefined ? emptyPlan : makePlan({
-      agentId: self.identity.agentId,
-      networks: [...self.topologies.values()].map((topology) => ({ topology, stale: self.stale })),
-      sandboxes: [...self.running.values()]
+  #changed(): void {
+    this.#plan = undefined
+    for (const listener of [...this.#listeners]) listener()
+  }
+
+  get identity(): Identity | undefined { return this.#identity }
+  set identity(identity: Identity | undefined) { this.#identity = identity; this.#changed() }
+
+  /** Too long without the control plane: nothing new is granted. */
+  get stale(): boolean { return this.#stale }
+  set stale(stale: boolean) {
+    const changes = this.#stale !== stale
+    this.#stale = stale
+    if (changes) this.#changed()
+  }
+
+  get topologies(): ReadonlyMap<NetworkId, Topology> { return this.#topologies }
+  putTopology(topology: Topology): void { this.#topologies.set(topology.networkId, topology); this.#changed() }
+  dropTopology(id: NetworkId): void { this.#topologies.delete(id); this.#changed() }
+
+  get running(): ReadonlyMap<SandboxId, RunningSandbox> { return this.#running }
+  putRunning(sandbox: RunningSandbox): void { this.#running.set(sandbox.id, sandbox); this.#changed() }
+  dropRunning(id: SandboxId): void { this.#running.delete(id); this.#changed() }
+
+  /** What meshd is to do by now. The same object until something changes. */
+  plan(): Plan {
+    return this.#plan ??= this.#identity === undefined ? emptyPlan : makePlan({
+      agentId: this.#identity.agentId, sandboxes: [...this.#running.values()],
+      networks: [...this.#topologies.values()].map((topology) => ({ topology, stale: this.#stale }))
     })
   }
-  return self
+
+  /** Whether a member of the network is hosted here, and so this agent takes part in its mesh. */
+  takesPart(id: NetworkId): boolean {
+    return this.#topologies.get(id)?.members.some((member) => member.agentId === this.#identity?.agentId) ?? false
+  }
+
+  /** Waits until a condition on this knowledge holds. */
+  until(condition: () => boolean): Effect.Effect<void> {
+    return Effect.callback((resume) => {
+      const check = () => {
+        if (!condition()) return
+        this.#listeners.delete(check)
+        resume(Effect.void)
+      }
+      this.#listeners.add(check)
+      check()
+      return Effect.sync(() => { this.#listeners.delete(check) })
+    })
+  }
 }
 
-/** Whether this agent hosts a member of the network, and so takes part in its mesh. */
-export const hostsMember = (topology: Topology, agentId: AgentId): boolean => topology.members.some((member) => member.agentId === agentId)
+export class Knowledge extends Context.Service<Knowledge, Known>()("gstacks/agent/Knowledge") {
+  static readonly layer = Layer.effect(Knowledge, Effect.sync(() => new Known()))
+}

@@ -11,7 +11,6 @@ import type { NodeStatus } from "../../protocol/meshd/Messages.ts"
 
 export interface JoinProblem { readonly reason: string; readonly needsKey: boolean }
 export type NetworkJoinEvent =
-  | { readonly type: "members.present" }
   | { readonly type: "members.absent" }
   | { readonly type: "node.changed"; readonly node: NodeStatus }
   | { readonly type: "meshd.connected" }
@@ -27,12 +26,15 @@ interface Context {
 /** `published`: the control plane has told everyone of this very node. */
 export interface Joined { readonly node: NodeStatus; readonly published: boolean }
 type Named = { readonly networkId: NetworkId }
+const named = ({ context }: { readonly context: Named }): Named => ({ networkId: context.networkId })
 const nodeOf = (output: Result.Result<Joined, JoinProblem>): NodeStatus | undefined => Result.isSuccess(output) ? output.success.node : undefined
 const reasonOf = (output: Result.Result<unknown, JoinProblem>): string | null => Result.isFailure(output) ? output.failure.reason : null
 
 export const networkJoinMachine = setup({
   types: { context: {} as Context, input: {} as Named, events: {} as NetworkJoinEvent },
   actors: {
+    /** Waits until a member of the network is hosted here. */
+    membersPresent: {} as PromiseActorLogic<Result.Result<void, never>, Named>,
     join: {} as PromiseActorLogic<Result.Result<Joined, JoinProblem>, Named & { readonly grant: typeof JoinGrant.Type | undefined }>,
     requestKey: {} as PromiseActorLogic<Result.Result<typeof JoinGrant.Type, JoinProblem>, Named>,
     report: {} as PromiseActorLogic<Result.Result<void, JoinProblem>, Named>,
@@ -46,9 +48,9 @@ export const networkJoinMachine = setup({
   context: ({ input }) => ({ networkId: input.networkId, grant: undefined, node: undefined, attempt: 0, lastError: null }),
   initial: "left",
   states: {
-    left: { entry: assign({ node: undefined, attempt: 0, lastError: null }), on: { "members.present": "member" } },
+    left: { entry: assign({ node: undefined, attempt: 0, lastError: null }), invoke: { src: "membersPresent", input: named, onDone: "member" } },
     member: {
-      invoke: { src: "watch", input: ({ context }) => ({ networkId: context.networkId }) },
+      invoke: { src: "watch", input: named },
       initial: "joining",
       on: {
         "node.changed": { actions: assign({ node: ({ event }) => event.node }) },
@@ -76,7 +78,7 @@ export const networkJoinMachine = setup({
         },
         requestingKey: {
           invoke: {
-            src: "requestKey", input: ({ context }) => ({ networkId: context.networkId }),
+            src: "requestKey", input: named,
             onDone: [
               { guard: ({ event }) => Result.isSuccess(event.output), target: "joining", actions: assign({ grant: ({ event }) => Result.getOrElse(event.output, () => undefined) }) },
               { target: "failed", actions: assign({ lastError: ({ event }) => reasonOf(event.output) }) }
@@ -85,7 +87,7 @@ export const networkJoinMachine = setup({
         },
         reporting: {
           invoke: {
-            src: "report", input: ({ context }) => ({ networkId: context.networkId }),
+            src: "report", input: named,
             onDone: [
               { guard: ({ event }) => Result.isSuccess(event.output), target: "waitingForPeers" },
               { target: "failed", actions: assign({ lastError: ({ event }) => reasonOf(event.output) }) }
@@ -98,17 +100,20 @@ export const networkJoinMachine = setup({
         failed: { exit: assign({ attempt: ({ context }) => context.attempt + 1 }), after: { retry: "joining" } }
       }
     },
-    lingering: { after: { linger: "leaving" }, on: { "members.present": "member" } },
+    lingering: { invoke: { src: "membersPresent", input: named, onDone: "member" }, after: { linger: "leaving" } },
     leaving: {
       invoke: {
-        src: "leave", input: ({ context }) => ({ networkId: context.networkId }),
+        src: "leave", input: named,
         onDone: [
           { guard: ({ event }) => Result.isSuccess(event.output), target: "left" },
           { target: "stuck", actions: assign({ lastError: ({ event }) => reasonOf(event.output) }) }
         ]
-      },
-      on: { "members.present": "member" }
+      }
     },
-    stuck: { exit: assign({ attempt: ({ context }) => context.attempt + 1 }), after: { retry: "leaving" }, on: { "members.present": "member" } }
+    stuck: {
+      exit: assign({ attempt: ({ context }) => context.attempt + 1 }),
+      invoke: { src: "membersPresent", input: named, onDone: "member" },
+      after: { retry: "leaving" }
+    }
   }
 })

@@ -17,6 +17,9 @@ export type DataPlaneEvent =
   | { readonly type: "meshd.applied"; readonly generation: number; readonly failedSandboxes: number }
   | { readonly type: "meshd.rejected"; readonly reason: string }
 
+/** What meshd tells, and whether it is there to tell. */
+export type DataPlaneNews = MeshdEvent | { readonly event: "connected" } | { readonly event: "lost" }
+
 export interface SandboxResult { readonly ok: boolean; readonly error: string | undefined }
 export interface InForce { readonly plan: Plan; readonly generation: number }
 
@@ -32,7 +35,7 @@ export class DataPlane extends Context.Service<DataPlane, {
   readonly node: (id: NetworkId) => Effect.Effect<NodeStatus | undefined>
   readonly meshd: Effect.Effect<MeshdClient, MeshdUnavailable>
   readonly hello: Effect.Effect<Hello | undefined>
-  readonly events: Stream.Stream<MeshdEvent>
+  readonly events: Stream.Stream<DataPlaneNews>
 }>()("gstacks/agent/DataPlane") {
   static readonly layer = Layer.effect(DataPlane, Effect.suspend(() => make()))
 }
@@ -46,7 +49,7 @@ interface Connection { readonly client: MeshdClient; readonly hello: Hello }
 const make = Effect.fnUntraced(function*() {
   const config = yield* Config
   const knowledge = yield* Knowledge
-  const events = yield* PubSub.sliding<MeshdEvent>(4096)
+  const events = yield* PubSub.sliding<DataPlaneNews>(4096)
   const wake = yield* Queue.sliding<void>(1)
   const nodes = new Map<NetworkId, NodeStatus>()
   const results = new Map<SandboxId, SandboxResult>()
@@ -75,7 +78,7 @@ const make = Effect.fnUntraced(function*() {
     const revision = wanted
     const plan = knowledge.plan()
     const base = inForce
-    const delta = base === undefined ? undefined : diffPlans(base.plan, plan)
+    const delta = base === undefined ? undefined : plan === base.plan ? {} : diffPlans(base.plan, plan)
     if (base !== undefined && delta !== undefined && isEmpty(delta) && !retry) {
       confirm(revision, { ...base, plan })
       return undefined
@@ -134,11 +137,17 @@ const make = Effect.fnUntraced(function*() {
     results.clear()
     connection = { client, hello }
     inForce = undefined
-    yield* Effect.addFinalizer(() => Effect.sync(() => { connection = undefined; inForce = undefined; problem = "meshd is away; its permits stay as they are" }))
+    yield* Effect.addFinalizer(() => Effect.sync(() => {
+      connection = undefined
+      inForce = undefined
+      problem = "meshd is away; its permits stay as they are"
+      PubSub.publishUnsafe(events, { event: "lost" })
+    }))
     yield* client.subscribe
+    PubSub.publishUnsafe(events, { event: "connected" })
     Queue.offerUnsafe(queue, { type: "meshd.connected", pid: hello.pid, instance: hello.instance })
     return yield* Effect.raceAllFirst([applyForever(connection, (event) => { Queue.offerUnsafe(queue, event) }), Effect.andThen(follow(client), Effect.never), client.closed])
-  }).pipe(Effect.catch((failure) => Queue.fail(queue, failure))))
+  }), { bufferSize: 256, strategy: "sliding" })
 
   return DataPlane.of({
     session, enforce,

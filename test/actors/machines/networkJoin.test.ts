@@ -16,7 +16,8 @@ describe("networkJoin", () => {
     assertAllReached(networkJoinMachine, {
       input: { networkId }, key: ({ context }) => [context.grant !== undefined, context.node?.state, context.lastError],
       events: [
-        { type: "members.present" }, { type: "members.absent" }, { type: "meshd.connected" }, { type: "meshd.lost" },
+        ...["left", "lingering", "stuck"].map((state) => done(`0.networkJoin.${state}`, Result.succeed(undefined))),
+        { type: "members.absent" }, { type: "meshd.connected" }, { type: "meshd.lost" },
         { type: "node.changed", node: node("ready") }, { type: "node.changed", node: node("failed") },
         done(join, Result.succeed({ node: node("ready"), published: true })), done(join, Result.succeed({ node: node("up"), published: false })),
         done(join, problem(true)), done(join, problem(false)),

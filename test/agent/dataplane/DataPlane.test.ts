@@ -25,8 +25,8 @@ const world = Effect.gen(function*() {
     const dataPlane = yield* DataPlane
     const knowledge = yield* Knowledge
     knowledge.identity = { agentId: AgentId.make(id("agt", 0)), name: AgentName.make("host-1") }
-    knowledge.topologies.set(topology.networkId, topology)
-    for (const n of [0, 1]) knowledge.running.set(box(n).id, box(n))
+    knowledge.putTopology(topology)
+    for (const n of [0, 1]) knowledge.putRunning(box(n))
     return { meshd, dataPlane, knowledge }
   }).pipe(Effect.provideContext(context))
 })
@@ -38,7 +38,7 @@ const connect = ({ dataPlane }: World) => Effect.gen(function*() {
   return { events, fiber }
 })
 const change = (knowledge: World["knowledge"], next: Partial<Topology>) =>
-  knowledge.topologies.set(topology.networkId, { ...knowledge.topologies.get(topology.networkId)!, ...next })
+  knowledge.putTopology({ ...knowledge.topologies.get(topology.networkId)!, ...next })
 
 describe("DataPlane", () => {
   it.live("sends the whole plan once, then only what changed", () => Effect.gen(function*() {

@@ -1,0 +1,101 @@
+/**
+ * One session with the control plane: dial its WebSocket with the agent's credential, attach, serve what it asks
+ * (`AgentRpcs`), and tell when things change. The stream ends with `session.lost`; who reconnects, and when, is the
+ * machine's to say.
+ */
+import * as NodeWS from "@effect/platform-node/NodeWS"
+import { Cause, Context, Effect, Layer, Queue, type Scope, Stream } from "effect"
+import { RpcClient, type RpcMessage, RpcSerialization, RpcServer } from "effect/rpc"
+import { Socket } from "effect/socket"
+import type { Schema } from "effect"
+import type { LinkEvent } from "../actors/machines/agentLink.ts"
+import { AgentRpcs } from "../protocol/agent/AgentRpcs.ts"
+import { ControlRpcs } from "../protocol/agent/ControlRpcs.ts"
+import { Config } from "./Config.ts"
+import { Control, type ControlClient } from "./Control.ts"
+import { Credential } from "./Credential.ts"
+import { Freshness } from "./Freshness.ts"
+import { AgentHandlers } from "./AgentHandlers.ts"
+import { Host } from "./Host.ts"
+import { Sandboxes } from "./Sandboxes.ts"
+
+export class Link extends Context.Service<Link, {
+  readonly session: Stream.Stream<LinkEvent>
+}>()("gstacks/agent/Link") {
+  static readonly layer = Layer.effect(Link, Effect.suspend(() => make()))
+}
+
+const make = Effect.fnUntraced(function*() {
+  const config = yield* Config
+  const credential = yield* Credential
+  const control = yield* Control
+  const freshness = yield* Freshness
+  const host = yield* Host
+  const sandboxes = yield* Sandboxes
+  const handlers = yield* Layer.build(AgentHandlers)
+
+  const run = Effect.fnUntraced(function*(emit: (event: LinkEvent) => void) {
+    const { credential: bearer } = yield* credential.ensure
+    const protocol = yield* Layer.build(socketProtocol(config.controlUrl, bearer))
+    const client: ControlClient = yield* RpcClient.make(ControlRpcs).pipe(Effect.provideContext(protocol))
+    const toAgent = yield* serveReverse(client, handlers)
+    const attached = client.Attach({ facts: yield* host.facts, sandboxes: yield* sandboxes.statuses })
+    let first = true
+    const follow = Stream.runForEach(attached, (message) => Effect.gen(function*() {
+      if (first) {
+        first = false
+        yield* opened(emit, client)
+      }
+      yield* toAgent(message as unknown as RpcMessage.FromClientEncoded)
+    }))
+    return yield* follow
+  }, Effect.scoped)
+
+  const opened = Effect.fnUntraced(function*(emit: (event: LinkEvent) => void, client: ControlClient) {
+    control.client = client
+    yield* Effect.addFinalizer(() => Effect.sync(() => { if (control.client === client) control.client = undefined }))
+    yield* freshness.inTouch
+    emit({ type: "session.opened" })
+    yield* Effect.forkScoped(client.DesiredSandboxes().pipe(
+      Effect.flatMap(sandboxes.reconcile),
+      Effect.matchCauseEffect({
+        onFailure: (cause) => Effect.logWarning("the desired sandboxes are not known", cause),
+        onSuccess: () => Effect.sync(() => emit({ type: "session.synchronized" }))
+      })))
+  })
+
+  const session = Stream.callback<LinkEvent>((queue) => run((event) => { Queue.offerUnsafe(queue, event) }).pipe(
+    Effect.exit,
+    Effect.flatMap((exit) => {
+      const reason = exit._tag === "Success" ? "the control plane ended the session" : reasonOf(exit.cause)
+      return Queue.offer(queue, { type: "session.lost", reason, refused: /\b401\b/.test(reason) })
+    })), { bufferSize: 64 })
+  return Link.of({ session })
+})
+
+const socketProtocol = (controlUrl: string, bearer: string) => RpcClient.layerProtocolSocket({ pingInterval: "3 seconds", pingTimeout: "6 seconds" }).pipe(
+  Layer.provide(RpcSerialization.layerJson),
+  Layer.provide(Socket.layerWebSocket(`${controlUrl.replace(/^http/, "ws")}/api/v1/agent`, { headers: { authorization: `Bearer ${bearer}` } })),
+  Layer.provide(NodeWS.layerWebSocketConstructor))
+
+/** The second RpcGroup over the same connection: its requests arrive in `Attach`, its answers leave by `Reply`. */
+const serveReverse = Effect.fnUntraced(function*(client: ControlClient, handlers: Context.Context<any>): Effect.fn.Return<(message: RpcMessage.FromClientEncoded) => Effect.Effect<void>, never, Scope.Scope> {
+  const disconnects = yield* Queue.make<number>()
+  let receive: (message: RpcMessage.FromClientEncoded) => Effect.Effect<void> = () => Effect.void
+  const protocol = yield* RpcServer.Protocol.make((write) => {
+    receive = (message) => write(0, message)
+    return Effect.succeed({
+      disconnects, clientIds: Effect.succeed(new Set([0])), initialMessage: Effect.succeedNone, end: () => Effect.void,
+      send: (_id: number, message: RpcMessage.FromServerEncoded) => Effect.ignore(client.Reply({ message: message as unknown as Schema.Json })),
+      supportsAck: true, supportsTransferables: false, supportsSpanPropagation: true, supportsNotifications: false,
+      codecFor: RpcSerialization.json.codecFor
+    })
+  })
+  yield* RpcServer.make(AgentRpcs).pipe(Effect.provideService(RpcServer.Protocol, protocol), Effect.provideContext(handlers), Effect.forkScoped)
+  return (message) => receive(message)
+})
+
+const reasonOf = (cause: Cause.Cause<unknown>): string => {
+  const error = Cause.squash(cause)
+  return error instanceof Error ? error.message : typeof error === "object" && error !== null && "reason" in error ? String(error.reason) : String(error)
+}

@@ -1,0 +1,96 @@
+/**
+ * Runs a program in a running sandbox: enters its namespaces, then drops what entering a user namespace gives, so that the
+ * program has no capability and cannot gain one. It runs in a session of its own; signals go to all of it, and it ends with
+ * the caller. Bytes are passed as they come; the program's exit code is the answer.
+ */
+import * as NodeStream from "@effect/platform-node/NodeStream"
+import { Context, Effect, Layer, Stream } from "effect"
+import { type ChildProcess, spawn } from "node:child_process"
+import { randomUUID } from "node:crypto"
+import { constants } from "node:os"
+import { ExecFailed, type ExecOutput } from "../../protocol/local/LocalRpcs.ts"
+import { childrenOf, isAlive, type ProcessRef } from "./process.ts"
+
+export interface ExecRequest {
+  readonly process: ProcessRef
+  readonly command: ReadonlyArray<string>
+  readonly env: Readonly<Record<string, string>>
+  readonly stdin: boolean
+}
+export type ExecSignal = "SIGINT" | "SIGTERM" | "SIGHUP" | "SIGQUIT"
+
+export class Exec extends Context.Service<Exec, {
+  readonly run: (request: ExecRequest) => Stream.Stream<ExecOutput, ExecFailed>
+  /** Answers when the program can take more. Null closes its input. */
+  readonly input: (execId: string, bytes: Uint8Array | null) => Effect.Effect<void, ExecFailed>
+  readonly signal: (execId: string, signal: ExecSignal) => Effect.Effect<void, ExecFailed>
+}>()("gstacks/agent/Exec") {
+  static readonly layer = Layer.effect(Exec, Effect.sync(() => make()))
+}
+
+const programsAtOnce = 256
+
+const unknown = new ExecFailed({ message: "no such program is running any more", hint: "run it again" })
+
+/** The network namespace comes with the rest; the working directory becomes the sandbox's root. */
+export const execCommand = (pid: number, command: ReadonlyArray<string>): ReadonlyArray<string> => [
+  "nsenter", "--target", String(pid), "--user", "--mount", "--net", "--pid", "--ipc", "--uts", "--preserve-credentials", "--",
+  "setsid", "setpriv", "--no-new-privs", "--inh-caps=-all", "--ambient-caps=-all", "--", ...command
+]
+
+const make = (): Exec["Service"] => {
+  const running = new Map<string, ChildProcess>()
+  const find = (execId: string) => Effect.suspend(() => Effect.fromNullishOr(running.get(execId)).pipe(Effect.mapError(() => unknown)))
+
+  const run = ({ process, command, env, stdin }: ExecRequest) => Stream.unwrap(Effect.gen(function*() {
+    if (!isAlive(process)) return yield* new ExecFailed({ message: "the sandbox has ended", hint: "see its exit code: gstacks sandbox list" })
+    if (running.size >= programsAtOnce) return yield* new ExecFailed({ message: `${programsAtOnce} programs are running already`, hint: "try again when some have ended" })
+    const [file, ...args] = execCommand(process.pid, command) as [string, ...Array<string>]
+    const child = yield* Effect.acquireRelease(start(file, args, env, stdin), (child) => Effect.sync(() => signalAll(child, "SIGKILL")))
+    const execId = randomUUID()
+    running.set(execId, child)
+    yield* Effect.addFinalizer(() => Effect.sync(() => running.delete(execId)))
+    const exited = new Promise<number>((resolve) => child.once("exit", (code, signal) => resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal]))))
+    const outputs = Stream.merge(output("Stdout", child.stdout!), output("Stderr", child.stderr!))
+    const ended: Stream.Stream<ExecOutput> = Stream.fromEffect(Effect.map(Effect.promise(() => exited), (code) => ({ _tag: "Exited", code }) as const))
+    return Stream.concat(Stream.succeed<ExecOutput>({ _tag: "Started", execId }), Stream.concat(outputs, ended))
+  }))
+
+  return Exec.of({
+    run,
+    input: (execId, bytes) => Effect.flatMap(find(execId), (child) => Effect.callback<void>((resume) => {
+      const input = child.stdin
+      if (input === null || input.destroyed || input.writableEnded) return resume(Effect.void) // it has closed its input: nobody reads, as in a pipe
+      if (bytes === null) input.end(() => resume(Effect.void))
+      else input.write(bytes, () => resume(Effect.void))
+    })),
+    signal: (execId, signal) => Effect.flatMap(find(execId), (child) => Effect.sync(() => signalAll(child, signal)))
+  })
+}
+
+const start = (file: string, args: ReadonlyArray<string>, env: Readonly<Record<string, string>>, stdin: boolean): Effect.Effect<ChildProcess, ExecFailed> =>
+  Effect.callback((resume) => {
+    const child = spawn(file, args, { env, cwd: "/", stdio: [stdin ? "pipe" : "ignore", "pipe", "pipe"] })
+    child.once("error", (error) => resume(Effect.fail(new ExecFailed({ message: `the sandbox cannot be entered: ${error.message}`, hint: "install util-linux (nsenter, setsid, setpriv)" }))))
+    child.once("spawn", () => resume(Effect.succeed(child)))
+    child.stdin?.on("error", () => {}) // EPIPE: the program does not read on
+  })
+
+const output = (tag: "Stdout" | "Stderr", readable: NodeJS.ReadableStream): Stream.Stream<ExecOutput, ExecFailed> =>
+  NodeStream.fromReadable<Uint8Array, ExecFailed>({
+    evaluate: () => readable, onError: (error) => new ExecFailed({ message: `reading the program's output: ${String(error)}`, hint: "run it again" })
+  }).pipe(Stream.map((bytes) => ({ _tag: tag, bytes }) as const))
+
+/** The program is the one child of nsenter and leads a session, and so a process group, of its own. */
+const signalAll = (nsenter: ChildProcess, signal: NodeJS.Signals): void => {
+  if (nsenter.pid === undefined || nsenter.exitCode !== null || nsenter.signalCode !== null) return
+  const programs = childrenOf(nsenter.pid)
+  if (programs.length === 0) nsenter.kill(signal)
+  for (const pid of programs) {
+    try {
+      process.kill(-pid, signal)
+    } catch {
+      try { process.kill(pid, signal) } catch { /* it has just ended */ }
+    }
+  }
+}

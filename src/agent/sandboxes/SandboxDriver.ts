@@ -1,0 +1,102 @@
+/**
+ * The steps of a sandbox's life over its shim, for the machine `sandbox`. A program is let go only when meshd serves its
+ * namespace; what runs is in the agent's knowledge for exactly as long as it runs.
+ */
+import { Context, Effect, Layer, Semaphore } from "effect"
+import { existsSync } from "node:fs"
+import { mkdir } from "node:fs/promises"
+import { join } from "node:path"
+import type { Found, SandboxEnd, SandboxProblem } from "../../actors/machines/sandbox.ts"
+import type { SandboxId } from "../../domain/Ids.ts"
+import type { SandboxSpec } from "../../domain/Sandbox.ts"
+import { Config } from "../Config.ts"
+import { DataPlane } from "../dataplane/DataPlane.ts"
+import { type FileTrouble, writeAtomic } from "../files.ts"
+import { Knowledge } from "../Knowledge.ts"
+import { bwrapCommand } from "./bwrap.ts"
+import { bindProblem, hiddenFolders, replaceFiles, secretFolders } from "./hostFiles.ts"
+import { isAlive } from "./process.ts"
+import { awaitChild, awaitExit, command, readChild, readExit, readShim, startShim } from "./Shim.ts"
+
+export class SandboxDriver extends Context.Service<SandboxDriver, {
+  /** At the agent's start, before anything is planned: what runs is known again. */
+  readonly adopt: (id: SandboxId, folder: string) => Effect.Effect<void>
+  readonly find: (id: SandboxId, folder: string) => Effect.Effect<Found>
+  readonly launch: (id: SandboxId, folder: string, name: string, spec: SandboxSpec) => Effect.Effect<void, SandboxProblem>
+  readonly admit: (id: SandboxId, folder: string) => Effect.Effect<void, SandboxProblem>
+  readonly ended: (id: SandboxId, folder: string) => Effect.Effect<SandboxEnd>
+  readonly terminate: (id: SandboxId, folder: string) => Effect.Effect<SandboxEnd>
+}>()("gstacks/agent/SandboxDriver") {
+  static readonly layer = Layer.effect(SandboxDriver, Effect.suspend(() => make()))
+}
+
+const startTimeoutMs = 10_000
+const marker = "released"
+const lost: SandboxEnd = { exitCode: null, reason: "it ended with its shim: the host restarted, or somebody killed it" }
+
+const make = Effect.fnUntraced(function*() {
+  const config = yield* Config
+  const dataPlane = yield* DataPlane
+  const knowledge = yield* Knowledge
+  const hidden = hiddenFolders(config)
+  const secret = secretFolders(config)
+  const problem = (error: { readonly message: string }): SandboxProblem => ({ reason: error.message })
+  /** A sandbox is not terminated while its shim is being started: that would miss it. */
+  const turns = new Map<SandboxId, Semaphore.Semaphore>()
+  const inTurn = (id: SandboxId) => {
+    const turn = turns.get(id) ?? Semaphore.makeUnsafe(1)
+    turns.set(id, turn)
+    return turn.withPermit
+  }
+  const isReleased = (folder: string) => existsSync(join(folder, marker))
+
+  /** Files that cannot be read say nothing about a process: the sandbox counts as lost, and `terminate` sees to it. */
+  const look = (id: SandboxId, folder: string): Effect.Effect<Found> => Effect.gen(function*() {
+    const exit = yield* readExit(folder)
+    if (exit !== undefined) return { kind: "ended", end: { exitCode: exit.code, reason: null } } as const
+    const shim = yield* readShim(folder)
+    if (shim === undefined) return { kind: "nothing" } as const
+    if (!isAlive(shim)) return { kind: "ended", end: lost } as const
+    const child = yield* readChild(folder)
+    if (child !== undefined) knowledge.putRunning({ id, ...child })
+    return { kind: child !== undefined && isReleased(folder) ? "running" : "held" } as const
+  }).pipe(Effect.catch((error: FileTrouble) => Effect.as(Effect.logWarning(error.message), { kind: "ended", end: { exitCode: null, reason: error.message } } as const)))
+
+  const end = (id: SandboxId, folder: string): Effect.Effect<SandboxEnd> => awaitExit(folder).pipe(
+    Effect.map((exit): SandboxEnd => exit === undefined ? lost : { exitCode: exit.code, reason: null }),
+    Effect.catch((error) => Effect.succeed({ exitCode: null, reason: error.message })),
+    Effect.tap(() => Effect.sync(() => knowledge.dropRunning(id))))
+
+  return SandboxDriver.of({
+    adopt: (id, folder) => Effect.asVoid(look(id, folder)),
+    find: look,
+    launch: (id, folder, name, spec) => Effect.gen(function*() {
+      for (const bind of spec.binds) {
+        const reason = bindProblem(bind, secret, hidden)
+        if (reason !== undefined) return yield* Effect.fail({ reason })
+      }
+      yield* Effect.promise(() => mkdir(folder, { recursive: true, mode: 0o700 }))
+      const replaced = yield* replaceFiles(folder, name, hidden)
+      yield* inTurn(id)(Effect.uninterruptible(startShim(config.shim, folder, bwrapCommand({ name, spec, hidden, replaced }))))
+    }).pipe(Effect.mapError((error) => "reason" in error ? error : problem(error))),
+    admit: (id, folder) => Effect.gen(function*() {
+      const child = yield* awaitChild(folder).pipe(Effect.mapError(problem))
+      knowledge.putRunning({ id, ...child })
+      yield* dataPlane.enforce
+      const served = yield* dataPlane.sandbox(id)
+      if (served?.ok !== true) return yield* Effect.fail({ reason: `its network could not be set up: ${served?.error ?? "meshd does not know it"}` })
+      yield* command(folder, "release").pipe(Effect.mapError(problem))
+      yield* writeAtomic(join(folder, marker), "").pipe(Effect.mapError(problem))
+    }).pipe(Effect.timeoutOrElse({
+      duration: startTimeoutMs,
+      orElse: () => Effect.flatMap(dataPlane.problem, (reason) => Effect.fail({ reason: `it was not ready within ${startTimeoutMs / 1000} s: ${reason ?? "bubblewrap did not report its child"}` }))
+    })),
+    ended: end,
+    terminate: (id, folder) => Effect.gen(function*() {
+      const shim = yield* readShim(folder).pipe(Effect.orElseSucceed(() => undefined))
+      if (shim === undefined) return { exitCode: null, reason: "it never ran" }
+      yield* Effect.ignore(command(folder, "term"))
+      return yield* end(id, folder)
+    }).pipe(inTurn(id), Effect.tap(() => Effect.sync(() => { turns.delete(id) })))
+  })
+})

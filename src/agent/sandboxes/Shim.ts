@@ -1,0 +1,99 @@
+/** A sandbox's shim, through the files it keeps (docs/protocol.md, "Sandbox shim"). Nothing here needs the agent that started it. */
+import { Effect, Option, Schema } from "effect"
+import { spawn } from "node:child_process"
+import { constants, existsSync, watch } from "node:fs"
+import { open, readFile } from "node:fs/promises"
+import { join } from "node:path"
+import { type FileTrouble, readJson } from "../files.ts"
+import { isAlive, type ProcessRef } from "./process.ts"
+
+const Shim = Schema.Struct({ pid: Schema.Int, startTime: Schema.Int })
+const Status = Schema.Struct({ childPid: Schema.Int, childStartTime: Schema.Int })
+const Exit = Schema.Struct({ code: Schema.Int, signal: Schema.optionalKey(Schema.String), at: Schema.Number })
+export type Exit = typeof Exit.Type
+
+export class ShimTrouble extends Schema.TaggedError<ShimTrouble>()("ShimTrouble", { message: Schema.String }) {}
+
+const read = <A>(folder: string, name: string, schema: Schema.Codec<A, any>) => Effect.map(readJson(join(folder, name), schema), Option.getOrUndefined)
+export const readShim = (folder: string): Effect.Effect<ProcessRef | undefined, FileTrouble> => read(folder, "shim.json", Shim)
+export const readExit = (folder: string): Effect.Effect<Exit | undefined, FileTrouble> => read(folder, "exit.json", Exit)
+/** The process whose namespaces are the sandbox's. */
+export const readChild = (folder: string): Effect.Effect<ProcessRef | undefined, FileTrouble> =>
+  Effect.map(read(folder, "status.json", Status), (status) => status === undefined ? undefined : { pid: status.childPid, startTime: status.childStartTime })
+
+/** Answers once it has introduced itself (`shim.json`): from then on it can be found, whatever becomes of the agent. */
+export const startShim = (shim: string, folder: string, command: ReadonlyArray<string>): Effect.Effect<void, ShimTrouble | FileTrouble> => Effect.gen(function*() {
+  const ended = yield* spawnShim(shim, folder, command)
+  const known = until(folder, Effect.map(readShim(folder), (found) => found ?? (ended() ? "ended" : undefined)))
+  if ((yield* known) === "ended") return yield* Effect.flatMap(lastWords(folder), (message) => new ShimTrouble({ message }))
+})
+
+/** It gets a session of its own; what it has to say before it has a log goes to `shim.log`. Answers how to ask whether it has ended. */
+const spawnShim = (shim: string, folder: string, command: ReadonlyArray<string>): Effect.Effect<() => boolean, ShimTrouble> => Effect.tryPromise({
+  try: async () => {
+    const log = await open(join(folder, "shim.log"), "w", 0o600)
+    try {
+      const child = spawn(shim, ["-dir", folder, "--", ...command], { detached: true, stdio: ["ignore", log.fd, log.fd], cwd: "/", env: { PATH: process.env["PATH"] } })
+      child.unref()
+      await new Promise<void>((resolve, reject) => { child.once("error", reject).once("spawn", resolve) })
+      return () => child.exitCode !== null || child.signalCode !== null
+    } finally {
+      await log.close()
+    }
+  },
+  catch: (error) => new ShimTrouble({ message: `${shim} cannot be started (${error instanceof Error ? error.message : String(error)}); run scripts/setup, or set GLOBALSTACKS_LIBEXEC` })
+})
+
+/** Waits until the folder changes, or a second has passed: a shim that is killed leaves no file. */
+const changed = (folder: string): Effect.Effect<void> => Effect.raceFirst(Effect.sleep("1 second"), Effect.callback<void>((resume) => {
+  const watcher = watch(folder, () => resume(Effect.void))
+  watcher.on("error", () => {}) // the second covers it
+  return Effect.sync(() => watcher.close())
+}))
+
+const until = <A>(folder: string, look: Effect.Effect<A | undefined, FileTrouble>): Effect.Effect<A, FileTrouble> =>
+  Effect.flatMap(look, (found) => found === undefined ? Effect.flatMap(changed(folder), () => until(folder, look)) : Effect.succeed(found))
+
+/** Waits for the held child; fails with what it said when it ended before. */
+export const awaitChild = (folder: string): Effect.Effect<ProcessRef, ShimTrouble | FileTrouble> =>
+  until(folder, Effect.gen(function*() {
+    const child = yield* readChild(folder)
+    if (child !== undefined) return child
+    const exit = yield* readExit(folder)
+    const shim = yield* readShim(folder)
+    return exit !== undefined || (shim !== undefined && !isAlive(shim)) ? "ended" : undefined
+  })).pipe(Effect.flatMap((found) => found === "ended" ? Effect.flatMap(lastWords(folder), (message) => new ShimTrouble({ message })) : Effect.succeed(found)))
+
+/** Waits for the end; undefined when the shim was killed and left no word. */
+export const awaitExit = (folder: string): Effect.Effect<Exit | undefined, FileTrouble> => until(folder, Effect.gen(function*() {
+  const exit = yield* readExit(folder)
+  if (exit !== undefined) return { exit }
+  const shim = yield* readShim(folder)
+  return shim === undefined || !isAlive(shim) ? { exit: yield* readExit(folder) } : undefined
+})).pipe(Effect.map((end) => end.exit))
+
+/** A shim that has ended takes no command, which is no failure; one that has just started may take a moment to listen. */
+export const command = (folder: string, word: "release" | "term" | "kill"): Effect.Effect<void, FileTrouble> => Effect.asVoid(until(folder, Effect.gen(function*() {
+  if (yield* Effect.promise(() => say(folder, word))) return "said"
+  const shim = yield* readShim(folder)
+  return shim === undefined || !isAlive(shim) ? "ended" : undefined
+})))
+
+const say = async (folder: string, word: string): Promise<boolean> => {
+  const fifo = await open(join(folder, "control"), constants.O_WRONLY | constants.O_NONBLOCK).catch(() => undefined)
+  if (fifo === undefined) return false
+  try {
+    await fifo.write(`${word}\n`)
+    return true
+  } finally {
+    await fifo.close()
+  }
+}
+
+const lastWords = (folder: string): Effect.Effect<string> => Effect.promise(async () => {
+  for (const name of ["output.log", "shim.log"]) {
+    const text = existsSync(join(folder, name)) ? (await readFile(join(folder, name), "utf8")).trim() : ""
+    if (text !== "") return text.split("\n").slice(-3).join("; ")
+  }
+  return "it ended before it started, without a word"
+})
