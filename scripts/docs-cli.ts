@@ -32,7 +32,8 @@ Generated from the command tree by \`node scripts/docs-cli.ts\`; do not edit.
 - **Removing** asks at a terminal, and needs \`--yes\` without one.
 - **Where a command goes**: flag before environment before context before default (\`http://127.0.0.1:7070\`). Contexts are in
   \`$XDG_CONFIG_HOME/gstacks/config.json\`, mode 0600. A context's token is sent to that context's URL only.
-- **Programs** of \`sandbox run\` and \`sandbox exec\` stand after \`--\`; everything there is passed as it is.
+- **Programs** of \`sandbox run\` and \`sandbox exec\` stand after \`--\`; everything there is passed as it is. \`exec\` passes
+  standard input, both outputs, signals and the exit code, and allocates no terminal.
 - **Completions**: \`source <(gstacks --completions bash)\`; also zsh, fish and powershell.
 
 | exit code | meaning |

@@ -7,10 +7,8 @@ import { type Change, isComplete, type Receipt } from "../domain/Receipt.ts"
 import { ControlApi } from "./ControlApi.ts"
 import { waitTimedOut } from "./Failure.ts"
 import { format, Timeout, Wait } from "./GlobalFlags.ts"
-import { note, show } from "./output/view.ts"
+import { note, patienceMs, show } from "./output/view.ts"
 
-/** How long to be quiet before saying who is waited for. */
-const patienceMs = 1_000
 /** The longest wait that one request may ask for. */
 const stretchMs = 30_000
 

@@ -68,18 +68,14 @@ const localAgents = Effect.gen(function*() {
   return (yield* Effect.forEach(Object.entries(known), ([name, socket]) => inspect(name, socket), { concurrency: 4 })).flat()
 }).pipe(Effect.catchTag("Failure", ({ problem }) => Effect.succeed([fail("local agent", problem.detail, problem.hint)])))
 
-const environment = Effect.map(Shell, ({ env }) => {
-  const set = Object.keys(env).filter((name) => /^(GLOBALSTACKS_|GSTACKS_)/.test(name)).sort()
-  return set.map((name) => {
-    const setting = settings[name]
-    if (setting === undefined) return warn(name, "is set, but no part of gstacks reads it", "check the spelling: docs/operations.md")
-    return ok(name, `${setting.secret ? "(set)" : env[name]} - read by ${setting.reader}`)
-  })
-})
+/** A misspelt setting is silent everywhere else. */
+const unknownSettings = Effect.map(Shell, ({ env }) =>
+  Object.keys(env).filter((name) => /^(GLOBALSTACKS|GSTACKS)_/.test(name) && settings[name] === undefined).sort().map((name) =>
+    warn(name, "is set, but no part of gstacks reads it", "check the spelling against the settings below")))
 
 export const examine = Effect.gen(function*() {
   const findings = yield* Effect.all([
-    Effect.map(node, (f) => [f]), Effect.map(config, (f) => [f]), Effect.map(controlPlane, (f) => [f]), agents, localAgents, environment
+    Effect.map(node, (f) => [f]), Effect.map(config, (f) => [f]), Effect.map(controlPlane, (f) => [f]), agents, localAgents, unknownSettings
   ], { concurrency: "unbounded" })
   return findings.flat()
 })

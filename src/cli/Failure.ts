@@ -37,7 +37,7 @@ export const needsYes = (what: string, command: string): Failure =>
   new Failure({ problem: problem("confirmation-needed", "A confirmation is needed", `${what}, and there is no terminal to ask at`, `${command} --yes`), exitCode: 2 })
 
 export const declined = (what: string): Failure =>
-  new Failure({ problem: problem("declined", "Not confirmed", `${what}: not confirmed, nothing was changed`, "answer y, or pass --yes"), exitCode: 1 })
+  new Failure({ problem: problem("declined", "Not confirmed", `${what}; not confirmed, so nothing was changed`, "answer y, or pass --yes"), exitCode: 1 })
 
 export const notFound = (name: string, detail: string, hint: string): Failure =>
   new Failure({ problem: problem(name, "Not found", detail, hint), exitCode: 3 })

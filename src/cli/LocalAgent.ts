@@ -2,7 +2,7 @@
  * The agents whose Unix socket is on this machine: for `exec`, `logs --follow` and `debug`. Knows which socket belongs to
  * which agent; the RPC client's code is loaded with the first connection. Works without the control plane where it can.
  */
-import { Context, Effect, Layer, type Scope } from "effect"
+import { Context, Effect, Layer, Option, type Scope } from "effect"
 import { existsSync } from "node:fs"
 import { ControlApi } from "./ControlApi.ts"
 import { failed, type Failure, usage } from "./Failure.ts"
@@ -36,8 +36,8 @@ export class LocalAgent extends Context.Service<LocalAgent, {
       const { agentSockets } = yield* target
       const own = defaultSocket(env)
       if (Object.keys(agentSockets).length > 0 || !existsSync(own)) return agentSockets
-      const { agent } = yield* Effect.scoped(Effect.flatMap(at(own), (client) => client.status))
-      return { [agent ?? "this host"]: own }
+      const status = yield* Effect.option(Effect.scoped(Effect.flatMap(at(own), (client) => client.status)))
+      return { [Option.match(status, { onNone: () => null, onSome: ({ agent }) => agent }) ?? "this host"]: own }
     })
 
     /** What the agent told the control plane, unless that path belongs to another agent here. */

@@ -10,6 +10,6 @@ export const confirm = (what: string, command: string) =>
     if (yield* Yes) return
     const { ask, interactive } = yield* Shell
     if (!interactive) return yield* needsYes(what, command)
-    const answer = yield* ask(`${what}. Go on? [y/N] `)
+    const answer = yield* ask(`${what[0]!.toUpperCase()}${what.slice(1)}. Go on? [y/N] `)
     if (!/^y(es)?$/i.test(answer.trim())) return yield* declined(what)
   })

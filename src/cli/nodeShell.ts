@@ -1,7 +1,8 @@
 /** The Shell of a real process. A reader that went away (`| head`) ends the command quietly. */
-import { Effect, Exit, Layer } from "effect"
+import { Effect, Exit, Fiber, Layer } from "effect"
 import { createInterface } from "node:readline/promises"
 import { Writable } from "node:stream"
+import { interrupted } from "./run.ts"
 import { Shell, type Signal } from "./Shell.ts"
 
 const brokenPipe = 141
@@ -48,6 +49,9 @@ const ask = (question: string, options?: { readonly hidden?: boolean }) =>
     }
   })
 
+const signals: ReadonlyArray<Signal> = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"]
+
+/** What runs a command as this process: its shell, and its end as the process's end. */
 export interface NodeShell {
   readonly layer: Layer.Layer<Shell>
   /** Gives a signal to the command; false when it does not take signals. */
@@ -59,12 +63,10 @@ export const nodeShell = (args: ReadonlyArray<string>): NodeShell => {
   for (const stream of [process.stdout, process.stderr]) stream.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? brokenPipe : 1))
   return {
     layer: Layer.succeed(Shell, {
-      args, env: process.env,
+      args, env: process.env, read, ask,
       out: write(process.stdout), err: write(process.stderr),
-      colours: process.stdout.isTTY === true && !process.env["NO_COLOR"] && process.env["TERM"] !== "dumb",
-      read,
       interactive: process.stdin.isTTY === true && process.stderr.isTTY === true,
-      ask,
+      colours: process.stdout.isTTY === true && !process.env["NO_COLOR"] && process.env["TERM"] !== "dumb",
       onSignal: (take) => Effect.acquireRelease(Effect.sync(() => { handler = take }), () => Effect.sync(() => { handler = undefined })).pipe(Effect.asVoid)
     }),
     deliver: (signal) => {
@@ -73,4 +75,16 @@ export const nodeShell = (args: ReadonlyArray<string>): NodeShell => {
       return true
     }
   }
+}
+
+/** Runs `command` and ends this process with its exit code. A signal that the command does not take interrupts it. */
+export const runAsProcess = async <E>(shell: NodeShell, command: Effect.Effect<number, E>): Promise<never> => {
+  const fiber = Effect.runFork(command)
+  for (const signal of signals) {
+    process.on(signal, () => {
+      if (!shell.deliver(signal)) Effect.runFork(Fiber.interrupt(fiber))
+    })
+  }
+  const exit = await Effect.runPromise(Fiber.await(fiber))
+  process.exit(Exit.isSuccess(exit) ? exit.value : interrupted)
 }

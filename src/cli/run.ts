@@ -3,6 +3,7 @@ import { Cause, Effect, Exit, Option } from "effect"
 import { CliConfig, CliError, CliOutput, Command, GlobalFlag } from "effect/cli"
 import { type ExitWith, failed, Failure, usage } from "./Failure.ts"
 import { wantsJson } from "./GlobalFlags.ts"
+import { printableLines } from "./output/printable.ts"
 import { explain, presenter } from "./presenter.ts"
 import { Shell } from "./Shell.ts"
 
@@ -13,17 +14,18 @@ const report = ({ problem, exitCode, resultShown }: Failure) =>
   Effect.gen(function*() {
     const { args, err, out } = yield* Shell
     if (wantsJson(args) && resultShown !== true) yield* out(JSON.stringify(problem, null, 2) + "\n")
-    yield* err(`error: ${problem.detail}\n${problem.hint === "" ? "" : `next: ${problem.hint}\n`}`)
+    yield* err(printableLines(`error: ${problem.detail}\n${problem.hint === "" ? "" : `next: ${problem.hint}\n`}`))
     return exitCode
   })
 
 /** `exec` passes its program's exit code on, so all its own failures, a bad command line too, are 125. */
-const isExec = (path: ReadonlyArray<string>): boolean => path.join(" ") === "gstacks sandbox exec"
+const isExec = (path: ReadonlyArray<string>): boolean => path.at(-1) === "exec"
 
 const reportInvalid = ({ commandPath, errors }: CliError.ShowHelp) => {
   const help = `${commandPath.join(" ")} --help`
-  if (errors.length === 0) return Effect.succeed(commandPath.length === 1 ? 0 : 2)
-  const { problem, exitCode } = usage(errors.map(explain).join("\nerror: "), help)
+  if (errors.length === 0 && commandPath.length === 1) return Effect.succeed(0)
+  const wrong = errors.length === 0 ? ["a command is needed"] : errors.map(explain)
+  const { problem, exitCode } = usage(wrong.join("\nerror: "), help)
   return report(new Failure({ problem, exitCode: isExec(commandPath) ? 125 : exitCode }))
 }
 

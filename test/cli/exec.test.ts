@@ -4,6 +4,8 @@ import { Effect } from "effect"
 import { createHash, randomBytes } from "node:crypto"
 import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import type { Finding } from "../../src/cli/Doctor.ts"
+import type { ShownSetting } from "../../src/cli/settings.ts"
 import { FakeLocalAgent, serveFakeLocalAgent } from "../harness/fakeLocalAgent.ts"
 import { fakeAgent } from "../harness/fakeControl.ts"
 import { gstacks, temporaryFolder } from "./gstacks.ts"
@@ -140,7 +142,9 @@ describe("logs --follow, debug and doctor", () => {
       agent.link = "backoff"
       const ill = yield* cli("doctor --json", { env: { GLOBALSTACKS_LISTENS: "x", GLOBALSTACKS_MESH_AUTH_KEY: "secret" } })
       assert.strictEqual(ill.code, 1)
-      const findings = JSON.parse(ill.stdout) as ReadonlyArray<{ check: string; result: string; detail: string; next: string | null }>
+      const document: { readonly checks: ReadonlyArray<Finding>; readonly settings: ReadonlyArray<ShownSetting> } = JSON.parse(ill.stdout)
+      const findings = document.checks
+      assert.strictEqual(document.settings.find((s) => s.name === "GLOBALSTACKS_MESH_AUTH_KEY")?.value, "(set)")
       assert.deepStrictEqual(findings.filter((f) => f.result === "fail").map((f) => f.check), ["agent host-2", "host-1: link"])
       assert.deepStrictEqual(findings.filter((f) => f.result === "warn").map((f) => f.check), ["GLOBALSTACKS_LISTENS"])
       assert.isTrue(findings.every((f) => f.result === "ok" || f.next !== null))

@@ -29,6 +29,7 @@ describe("table", () => {
   it("aligns, keeps headers, shows nothing as a dash and leaves no trailing spaces", () => {
     const text = table([["NAME", (r) => r.name], ["N", (r) => r.n], ["LAST", (r) => r.last]], [{ name: "a", n: 10, last: null }, { name: "longer", n: 0, last: "x y" }])
     assert.strictEqual(text, "NAME    N   LAST\na       10  -\nlonger  0   x y\n")
+    assert.strictEqual(table([["REASON", (r) => r]], ["\u001b[31mred\nline\u009b"]), "REASON\n\\x1b[31mred\\x0aline\\x9b\n", "nothing is obeyed by the terminal")
     assert.strictEqual(properties([["Name", "x"], ["Longer", ""]]), "Name:    x\nLonger:  -\n")
   })
 })

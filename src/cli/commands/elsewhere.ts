@@ -4,7 +4,7 @@ import { usage } from "../Failure.ts"
 
 const elsewhere = <const Name extends string>(name: Name, command: string, description: string) =>
   Command.make(name, {}, () =>
-    usage(`${command} is a program of its own, which this one does not contain`, `start it by bin/gstacks: ${command}`)).pipe(
+    usage(`${command} is a program of its own, and its words come first on the line`, `${command} ...`)).pipe(
     Command.withDescription(description)
   )
 

@@ -1,8 +1,9 @@
 /** Aligned columns: plain ASCII, two spaces between, headers always, nothing after the last column. */
+import { printable } from "./printable.ts"
 
 export type Columns<A> = ReadonlyArray<readonly [header: string, cell: (item: A) => string | number | null | undefined]>
 
-const text = (cell: string | number | null | undefined): string => cell === null || cell === undefined || cell === "" ? "-" : String(cell)
+const text = (cell: string | number | null | undefined): string => cell === null || cell === undefined || cell === "" ? "-" : printable(String(cell))
 
 const aligned = (lines: ReadonlyArray<ReadonlyArray<string>>): string => {
   const widths = (lines[0] ?? []).map((_, column) => Math.max(...lines.map((line) => line[column]!.length)))

@@ -31,6 +31,13 @@ export const note = (line: string) =>
     yield* (yield* Shell).err(line + "\n")
   })
 
+/** How long to be quiet before saying what is waited for. */
+export const patienceMs = 1_000
+
+/** Says `line` on stderr when the work takes longer than a moment. */
+export const patiently = (line: string) => <A, E, R>(work: Effect.Effect<A, E, R>) =>
+  Effect.raceFirst(work, Effect.andThen(Effect.delay(note(line), patienceMs), Effect.never))
+
 /** A list; when it is empty, the table gives way to a note with the command that makes the first one. */
 export const showList = <A>(options: {
   readonly items: ReadonlyArray<A>

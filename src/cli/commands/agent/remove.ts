@@ -7,7 +7,7 @@ import { show } from "../../output/view.ts"
 import { reference } from "../../words.ts"
 
 export const remove = Command.make("remove", { agent: reference("agent", "Agent, by name or id") }, Effect.fn(function*({ agent }) {
-  yield* confirm(`agent ${agent} loses its credential and has to enrol again`, `gstacks agent remove ${agent}`)
+  yield* confirm(`this voids the credential of agent ${agent}, which has to enrol again`, `gstacks agent remove ${agent}`)
   const api = yield* ControlApi
   const gone = yield* api.call((client) => client.agents.remove({ params: { agent } }))
   yield* show({ document: gone, table: () => `agent ${gone.name} removed; its credential is void\n`, names: () => [gone.name] })

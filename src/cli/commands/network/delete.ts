@@ -11,7 +11,7 @@ export const deleteNetwork = Command.make("delete", {
   cascade: Flag.Boolean("cascade").pipe(Flag.withDescription("Also detach its sandboxes, with their aliases and rules"), Flag.withoutNegation, Flag.withDefault(false))
 }, Effect.fn(function*({ network, cascade }) {
   yield* confirm(
-    cascade ? `network ${network} is deleted with its attachments, aliases and rules` : `network ${network} is deleted`,
+    `this deletes network ${network}${cascade ? " with its attachments, aliases and rules" : ""}`,
     `gstacks network delete ${network}${cascade ? " --cascade" : ""}`
   )
   const api = yield* ControlApi

@@ -7,7 +7,7 @@ import { ControlApi } from "../../ControlApi.ts"
 import { network, sandbox } from "../../words.ts"
 
 export const detach = Command.make("detach", { network, sandbox }, Effect.fn(function*({ network, sandbox }) {
-  yield* confirm(`sandbox ${sandbox} leaves ${network}, and its aliases and their rules there are removed`, `gstacks network detach ${network} ${sandbox}`)
+  yield* confirm(`this detaches sandbox ${sandbox} from ${network} and removes its aliases there, with their rules`, `gstacks network detach ${network} ${sandbox}`)
   const api = yield* ControlApi
   const { value, change } = yield* api.call((client) => client.networks.detach({ params: { network, sandbox } }))
   yield* showChange({

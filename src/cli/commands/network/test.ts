@@ -5,7 +5,7 @@ import { describeCheck, type DiagnosticRun } from "../../../domain/Diagnostic.ts
 import { ControlApi } from "../../ControlApi.ts"
 import { ExitWith } from "../../Failure.ts"
 import { table } from "../../output/table.ts"
-import { show } from "../../output/view.ts"
+import { patiently, show } from "../../output/view.ts"
 import { aliasAndPort, network, selector } from "../../words.ts"
 
 const exitCodes: Readonly<Record<DiagnosticRun["verdict"], number>> = { reachable: 0, denied: 5, unreachable: 1 }
@@ -25,7 +25,7 @@ const page = (run: DiagnosticRun): string =>
 
 export const test = Command.make("test", { network, source: selector, target: aliasAndPort }, Effect.fn(function*({ network, source, target }) {
   const api = yield* ControlApi
-  const run = yield* api.call((client) => client.networks.test({ params: { network }, payload: { source, ...target } }), { timeoutMs: 60_000 })
+  const run = yield* api.call((client) => client.networks.test({ params: { network }, payload: { source, ...target } }), { timeoutMs: 60_000 }).pipe(patiently("waiting for the agents' checks"))
   yield* show({ document: run, table: () => page(run), names: () => [run.verdict] })
   if (exitCodes[run.verdict] !== 0) return yield* new ExitWith({ code: exitCodes[run.verdict] })
 })).pipe(

@@ -2,7 +2,7 @@
 import { Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { ControlApi } from "../../ControlApi.ts"
-import { note, show } from "../../output/view.ts"
+import { note, patiently, show } from "../../output/view.ts"
 import { bindFlags, envFlags, labelFlags, newSandbox, program } from "../../words.ts"
 import { programWords } from "./program.ts"
 
@@ -21,7 +21,7 @@ export const run = Command.make("run", {
   const box = yield* api.call((client) =>
     client.sandboxes.run({
       payload: { name, labels: label, spec: { command: words, env, binds: bind }, replace, ...Option.match(agent, { onNone: () => ({}), onSome: (agent) => ({ agent }) }) }
-    }), { timeoutMs: startMs })
+    }), { timeoutMs: startMs }).pipe(patiently(`waiting for ${name} to start`))
   yield* show({ document: box, table: () => `sandbox ${box.name} (${box.id}) is ${box.state} on ${box.agent}\n`, names: () => [box.name] })
   if (box.networks.length === 0) yield* note(`it is attached to no network; next: gstacks network attach <network> ${box.name}`)
 })).pipe(
