@@ -1,0 +1,3 @@
+module gstacks/loadgen
+
+go 1.26.0

@@ -1,0 +1,62 @@
+/**
+ * `npm run bench [-- --rounds N] [rows...]`: measures the product beside its rivals and prints the table of
+ * docs/performance.md. Rows that need only meshd run in namespaces of their own (world/), rows about the whole product in
+ * disposable clusters (cluster/). Needs Linux, Go, and Debian's haproxy, dnsmasq, dnsperf, wireguard-go, wireguard-tools,
+ * nftables and iproute2. Leaves nothing behind, however it ends.
+ */
+import { parseArgs } from "node:util"
+import { clusterRows } from "./cluster/rows.ts"
+import type { Figure } from "./figures.ts"
+import { summary, table } from "./report.ts"
+import { binaries, buildLoadgen, missingTools } from "./tools.ts"
+import { measureInWorld, worldRows } from "./world.ts"
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: {
+    rounds: { type: "string", default: "5" },
+    seconds: { type: "string", default: "1.5" },
+    "rivals-only": { type: "boolean", default: false },
+    json: { type: "boolean", default: false },
+    help: { type: "boolean", short: "h", default: false }
+  }
+})
+
+const known = [...worldRows, ...Object.keys(clusterRows)]
+const unknown = positionals.filter((row) => !known.includes(row))
+if (values.help || unknown.length > 0) {
+  if (unknown.length > 0) console.error(`bench: no row is called ${unknown.join(", ")}`)
+  console.error(`usage: npm run bench -- [--rounds N] [--seconds S] [--rivals-only] [--json] [rows...]\nrows: ${known.join(" ")}`)
+  process.exit(values.help ? 0 : 2)
+}
+const wanted = positionals.length === 0 ? known : positionals
+
+const missing = missingTools(!values["rivals-only"])
+if (missing.length > 0) {
+  for (const sentence of missing) console.error(`bench: ${sentence}`)
+  process.exit(1)
+}
+buildLoadgen()
+
+const figures: Array<Figure> = []
+const found = (figure: Figure): void => {
+  figures.push(figure)
+  console.error(`bench: ${summary(figure)}`)
+}
+let complete = true
+const inWorld = wanted.filter((row) => worldRows.includes(row))
+const rounds = Number(values.rounds)
+if (inWorld.length > 0) {
+  complete = await measureInWorld(
+    { rows: inWorld, rounds, seconds: Number(values.seconds), patienceMs: 20_000, product: !values["rivals-only"], binaries }, found)
+}
+for (const row of wanted) {
+  try {
+    await clusterRows[row]?.(found, rounds)
+  } catch (error) {
+    complete = false
+    console.error(`bench: ${row}: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
+console.log(values.json ? JSON.stringify(figures, undefined, 2) : table(figures))
+process.exit(complete ? 0 : 1)
