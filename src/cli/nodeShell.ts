@@ -1,7 +1,5 @@
 /** The Shell of a real process. A reader that went away (`| head`) ends the command quietly. */
-import { Effect, Exit, Fiber, Layer } from "effect"
-import { createInterface } from "node:readline/promises"
-import { Writable } from "node:stream"
+import { Effect, Exit, Layer } from "effect"
 import { interrupted } from "./run.ts"
 import { Shell, type Signal } from "./Shell.ts"
 
@@ -34,20 +32,33 @@ const read = Effect.callback<Uint8Array | null>((resume) => {
   return Effect.sync(forget)
 })
 
-/** Echo of hidden input goes nowhere. */
-const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
+const enter = /[\r\n]/
+const erase = /[\b\u007f]/
+const interruptKey = "\u0003"
+const endKey = "\u0004"
 
-const ask = (question: string, options?: { readonly hidden?: boolean }) =>
-  Effect.promise(async (signal) => {
-    process.stderr.write(question)
-    const lines = createInterface({ input: process.stdin, output: options?.hidden ? nowhere : process.stderr, terminal: process.stdin.isTTY })
-    try {
-      return await lines.question("", { signal })
-    } finally {
-      lines.close()
-      if (options?.hidden) process.stderr.write("\n")
+/** What a person types up to Enter, or to the end of input. In raw mode, which does not echo, the keys that the terminal handles otherwise are handled here. */
+const typed = Effect.gen(function*() {
+  let text = ""
+  for (let bytes = yield* read; bytes !== null; bytes = yield* read) {
+    for (const key of Buffer.from(bytes).toString("utf8")) {
+      if (key === interruptKey) return yield* Effect.interrupt
+      if (enter.test(key) || key === endKey) return text
+      text = erase.test(key) ? text.slice(0, -1) : text + key
     }
-  })
+  }
+  return text
+})
+
+const rawMode = (on: boolean) => Effect.sync(() => void process.stdin.setRawMode(on))
+
+/** The mode is set before the question is there to be answered. */
+const ask = (question: string, options?: { readonly hidden?: boolean }) => {
+  const answer = Effect.andThen(write(process.stderr)(question), typed)
+  return options?.hidden
+    ? Effect.acquireUseRelease(rawMode(true), () => answer, () => Effect.andThen(rawMode(false), write(process.stderr)("\n")))
+    : answer
+}
 
 const signals: ReadonlyArray<Signal> = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"]
 
@@ -79,12 +90,12 @@ export const nodeShell = (args: ReadonlyArray<string>): NodeShell => {
 
 /** Runs `command` and ends this process with its exit code. A signal that the command does not take interrupts it. */
 export const runAsProcess = async <E>(shell: NodeShell, command: Effect.Effect<number, E>): Promise<never> => {
-  const fiber = Effect.runFork(command)
+  const stop = new AbortController()
   for (const signal of signals) {
     process.on(signal, () => {
-      if (!shell.deliver(signal)) Effect.runFork(Fiber.interrupt(fiber))
+      if (!shell.deliver(signal)) stop.abort()
     })
   }
-  const exit = await Effect.runPromise(Fiber.await(fiber))
+  const exit = await Effect.runPromiseExit(command, { signal: stop.signal })
   process.exit(Exit.isSuccess(exit) ? exit.value : interrupted)
 }

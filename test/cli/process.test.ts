@@ -36,6 +36,20 @@ const start = (args: ReadonlyArray<string>, env: Readonly<Record<string, string>
 }
 const run = (args: ReadonlyArray<string>, env?: Readonly<Record<string, string>>) => Effect.promise(() => start(args, env).ended)
 
+/** The same on a terminal of its own (util-linux's `script`), with `keys` typed once `question` is there. */
+const atTerminal = (args: ReadonlyArray<string>, question: string, keys: string, env: Readonly<Record<string, string>>) =>
+  Effect.promise(async () => {
+    const line = [process.execPath, program, ...args].join(" ")
+    const child = spawn("script", ["--quiet", "--return", "--command", line, "/dev/null"], { env: { PATH: process.env["PATH"], XDG_CONFIG_HOME: folder, XDG_STATE_HOME: folder, ...env } })
+    let stdout = ""
+    child.stdout.on("data", (chunk) => {
+      if (!stdout.includes(question) && (stdout + chunk).includes(question)) child.stdin.write(keys)
+      stdout += chunk
+    })
+    const [code] = await once(child, "close")
+    return { code: code as number, stdout }
+  })
+
 describe("the process", () => {
   it.live("--help, --version and completions go to stdout", () =>
     Effect.gen(function*() {
@@ -98,6 +112,19 @@ describe("the process", () => {
       yield* serveFakeLocalAgent(agent, socket)
       assert.strictEqual((yield* run(["sandbox", "exec", "web", "--", "echo", "hi"], env)).stdout, "hi\n")
     }).pipe(Effect.scoped))
+
+  it.live("asks at a terminal, plainly; a hidden answer is not echoed", () =>
+    Effect.gen(function*() {
+      const { env, fake } = yield* makeWorld
+      const removed = yield* atTerminal(["sandbox", "remove", "web"], "[y/N] ", "y\n", env)
+      assert.deepStrictEqual([removed.code, fake.sandboxes.map((s) => s.name)], [0, ["backend"]], removed.stdout)
+      assert.notMatch(removed.stdout, /\u001b/)
+      const login = yield* atTerminal(["login", "--url", env.GSTACKS_URL], "User token for ", `${fake.token}\n`, {})
+      assert.strictEqual(login.code, 0, login.stdout)
+      assert.notInclude(login.stdout, fake.token)
+      assert.include(login.stdout, "as admin")
+      assert.strictEqual((yield* atTerminal(["sandbox", "remove", "backend"], "[y/N] ", "\u0003", env)).code, 130)
+    }).pipe(Effect.scoped), 20_000)
 
   it.live("an interrupt ends a request with 130", () =>
     Effect.gen(function*() {
