@@ -118,7 +118,7 @@ describe("the process", () => {
       const { env, fake } = yield* makeWorld
       const removed = yield* atTerminal(["sandbox", "remove", "web"], "[y/N] ", "y\n", env)
       assert.deepStrictEqual([removed.code, fake.sandboxes.map((s) => s.name)], [0, ["backend"]], removed.stdout)
-      assert.notMatch(removed.stdout, /\u001b/)
+      assert.notInclude(removed.stdout, "\u001b")
       const login = yield* atTerminal(["login", "--url", env.GSTACKS_URL], "User token for ", `${fake.token}\n`, {})
       assert.strictEqual(login.code, 0, login.stdout)
       assert.notInclude(login.stdout, fake.token)
