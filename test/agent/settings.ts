@@ -1,6 +1,6 @@
 /** Folders and settings for an agent in a test, gone with the scope. */
 import { Effect, Layer } from "effect"
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Config, type Settings } from "../../src/agent/Config.ts"
@@ -18,3 +18,9 @@ export const settingsIn = (folder: string, overrides: Partial<Settings> = {}): S
 })
 
 export const configIn = (folder: string, overrides: Partial<Settings> = {}) => Layer.succeed(Config, Config.of(settingsIn(folder, overrides)))
+
+/** The agent of these settings has been enrolled before. */
+export const enrolled = (folder: string, agentId = "agt_000000000000000000", credential = "secret"): void => {
+  mkdirSync(join(folder, "state"), { recursive: true })
+  writeFileSync(join(folder, "state/credential.json"), JSON.stringify({ agentId, name: "host-1", credential }))
+}

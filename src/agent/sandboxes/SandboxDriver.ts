@@ -16,7 +16,7 @@ import { Knowledge } from "../Knowledge.ts"
 import { bwrapCommand } from "./bwrap.ts"
 import { bindProblem, hiddenFolders, replaceFiles, secretFolders } from "./hostFiles.ts"
 import { isAlive } from "./process.ts"
-import { awaitChild, awaitExit, command, readChild, readExit, readShim, startShim } from "./Shim.ts"
+import { awaitChild, awaitExit, awaitProgram, command, readChild, readExit, readShim, startShim } from "./Shim.ts"
 
 export class SandboxDriver extends Context.Service<SandboxDriver, {
   /** At the agent's start, before anything is planned: what runs is known again. */
@@ -86,6 +86,7 @@ const make = Effect.fnUntraced(function*() {
       const served = yield* dataPlane.sandbox(id)
       if (served?.ok !== true) return yield* Effect.fail({ reason: `its network could not be set up: ${served?.error ?? "meshd does not know it"}` })
       yield* command(folder, "release").pipe(Effect.mapError(problem))
+      yield* awaitProgram(folder, child).pipe(Effect.mapError(problem))
       yield* writeAtomic(join(folder, marker), "").pipe(Effect.mapError(problem))
     }).pipe(Effect.timeoutOrElse({
       duration: startTimeoutMs,

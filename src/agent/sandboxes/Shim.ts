@@ -1,11 +1,11 @@
 /** A sandbox's shim, through the files it keeps (docs/protocol.md, "Sandbox shim"). Nothing here needs the agent that started it. */
-import { Effect, Option, Schema } from "effect"
+import { Effect, Option, Queue, Schema } from "effect"
 import { spawn } from "node:child_process"
 import { constants, existsSync, watch } from "node:fs"
 import { open, readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { type FileTrouble, readJson } from "../files.ts"
-import { isAlive, type ProcessRef } from "./process.ts"
+import { childrenOf, isAlive, type ProcessRef } from "./process.ts"
 
 const Shim = Schema.Struct({ pid: Schema.Int, startTime: Schema.Int })
 const Status = Schema.Struct({ childPid: Schema.Int, childStartTime: Schema.Int })
@@ -44,15 +44,18 @@ const spawnShim = (shim: string, folder: string, command: ReadonlyArray<string>)
   catch: (error) => new ShimTrouble({ message: `${shim} cannot be started (${error instanceof Error ? error.message : String(error)}); run scripts/setup, or set GLOBALSTACKS_LIBEXEC` })
 })
 
-/** Waits until the folder changes, or a second has passed: a shim that is killed leaves no file. */
-const changed = (folder: string): Effect.Effect<void> => Effect.raceFirst(Effect.sleep("1 second"), Effect.callback<void>((resume) => {
-  const watcher = watch(folder, () => resume(Effect.void))
-  watcher.on("error", () => {}) // the second covers it
-  return Effect.sync(() => watcher.close())
+/** Looks again whenever the folder changes, and each second: a shim that is killed leaves no file. */
+const until = <A>(folder: string, look: Effect.Effect<A | undefined, FileTrouble>): Effect.Effect<A, FileTrouble> => Effect.scoped(Effect.gen(function*() {
+  const changes = yield* Queue.sliding<void>(1)
+  yield* Effect.acquireRelease(
+    Effect.sync(() => watch(folder, () => { Queue.offerUnsafe(changes, undefined) }).on("error", () => {})), // the second covers it
+    (watcher) => Effect.sync(() => watcher.close()))
+  for (;;) {
+    const found = yield* look
+    if (found !== undefined) return found
+    yield* Effect.timeoutOption(Queue.take(changes), "1 second")
+  }
 }))
-
-const until = <A>(folder: string, look: Effect.Effect<A | undefined, FileTrouble>): Effect.Effect<A, FileTrouble> =>
-  Effect.flatMap(look, (found) => found === undefined ? Effect.flatMap(changed(folder), () => until(folder, look)) : Effect.succeed(found))
 
 /** Waits for the held child; fails with what it said when it ended before. */
 export const awaitChild = (folder: string): Effect.Effect<ProcessRef, ShimTrouble | FileTrouble> =>
@@ -63,6 +66,20 @@ export const awaitChild = (folder: string): Effect.Effect<ProcessRef, ShimTroubl
     const shim = yield* readShim(folder)
     return exit !== undefined || (shim !== undefined && !isAlive(shim)) ? "ended" : undefined
   })).pipe(Effect.flatMap((found) => found === "ended" ? Effect.flatMap(lastWords(folder), (message) => new ShimTrouble({ message })) : Effect.succeed(found)))
+
+/**
+ * Waits until a released child has set the sandbox up and made the program's process: only then can others enter, and
+ * does it end on TERM. Fails with what bubblewrap said when it could not.
+ */
+export const awaitProgram = (folder: string, child: ProcessRef): Effect.Effect<void, ShimTrouble | FileTrouble> => Effect.gen(function*() {
+  for (let wait = 1; isAlive(child); wait = Math.min(wait * 2, 20)) {
+    if (childrenOf(child.pid).length > 0) return
+    yield* Effect.sleep(wait) // the kernel tells nobody of a new child
+  }
+  const exit = yield* awaitExit(folder)
+  const words = yield* lastWords(folder)
+  if (exit === undefined || words.startsWith("bwrap: ")) return yield* new ShimTrouble({ message: words })
+})
 
 /** Waits for the end; undefined when the shim was killed and left no word. */
 export const awaitExit = (folder: string): Effect.Effect<Exit | undefined, FileTrouble> => until(folder, Effect.gen(function*() {
