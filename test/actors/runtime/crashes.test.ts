@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect } from "effect"
+import { Deferred, Effect, Fiber } from "effect"
+import { TestClock } from "effect/testing"
 import { type ActorRefFrom, assign, createMachine, emit, type EventObject, fromCallback, fromPromise, setup } from "xstate"
 import { ActorSystem } from "../../../src/actors/runtime/ActorSystem.ts"
 import * as Bridge from "../../../src/actors/runtime/bridge.ts"
@@ -207,6 +208,25 @@ describe("what throws beside a machine is contained", () => {
 })
 
 describe("waiting across a crash", () => {
+  it.effect("the state that a machine crashed in counts no more", () =>
+    Effect.gen(function*() {
+      const bridge = yield* Bridge.make()
+      const job = bridge.fromEffect<string, string, { name: string }>(() => Effect.never)
+      yield* Supervisor.start({
+        address: "root", strategy: "oneForOne", intensity: { restarts: 3, withinMs: 10_000 }, backoff: { initialMs: 100, maxMs: 100 },
+        children: [worker("a", { logic: workerMachine.provide({ actors: { job } }) })]
+      })
+      yield* send("root/a", "invoke")
+      yield* waitFor("root/a", "busy")
+      yield* send("root/a", "crash.action")
+      yield* waitForStatus("root/a", "restarting")
+      const waiting = yield* Effect.forkChild(waitFor("root/a", "busy"), { startImmediately: true })
+      assert.isUndefined(waiting.pollUnsafe())
+      yield* TestClock.adjust(100)
+      yield* send("root/a", "invoke")
+      assert.strictEqual((yield* Fiber.join(waiting)).restarts, 1)
+    }).pipe(Effect.provide(ActorSystem.layer)))
+
   it.effect("waitFor goes on until the restarted machine gets there", () =>
     Effect.gen(function*() {
       const reached = yield* Deferred.make<string>()

@@ -52,6 +52,7 @@ describe("mailbox", () => {
       for (let sent = 0; sent < 1000; sent++) yield* send("root/busy", "work")
       yield* send("root/calm", "work")
       yield* count("root/calm", 1)
+      assert.isBelow(Number((yield* snapshot("root/busy")).context["count"]), 1000)
       yield* send("root/busy", "done")
       yield* ActorSystem.use((actors) => actors.waitFor("root/busy", (state, context) => state === "finished" && context.count === 1000))
     }).pipe(Effect.provide(ActorSystem.layer)))
