@@ -50,7 +50,7 @@ const make = Effect.gen(function*() {
       }
       yield* sql`delete from agents where id = ${id}`
       yield* audit.write("agent.remove", { id, name })
-      yield* sql.afterCommit(sessions.close(id, "The agent was removed."))
+      yield* sql.afterCommit(sessions.close(id))
       return agent
     }))),
 

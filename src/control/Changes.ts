@@ -14,6 +14,9 @@ import { stored } from "./Store.ts"
 
 export interface Changed<A> { readonly value: A; readonly change: Change }
 
+/** The action that ends a network. */
+export const removal = "network.remove"
+
 const make = Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
   const lookups = yield* Lookups
@@ -26,7 +29,7 @@ const make = Effect.gen(function*() {
     const version = network.version + 1
     yield* sql`update networks set version = ${version} where id = ${network.id}`
     yield* participants.refresh(network.id, version)
-    yield* news.tell({ _tag: "Committed", networkId: network.id, version, at: yield* Clock.currentTimeMillis })
+    yield* news.tell({ _tag: "Committed", networkId: network.id, version, at: yield* Clock.currentTimeMillis, removed: action === removal })
     yield* audit.write(action, detail, { networkId: network.id, version })
     return { networkId: network.id, network: network.name, version } satisfies Change
   })

@@ -1,5 +1,5 @@
 /** Every setting of the control plane, read once and checked at start; a message names the variable and the fix. */
-import { Effect, Redacted, Schema } from "effect"
+import { Effect, Option, Redacted, Schema } from "effect"
 import { isIP } from "node:net"
 import { homedir } from "node:os"
 import { isAbsolute, join } from "node:path"
@@ -11,10 +11,11 @@ export type MeshConfig =
   | { readonly _tag: "None" }
   /** The control plane runs Headscale itself. */
   | { readonly _tag: "Managed"; readonly binary: string; readonly listen: Listen; readonly controlUrl: string }
-  /** Keys are minted through an existing Headscale. */
-  | { readonly _tag: "External"; readonly controlUrl: string; readonly apiUrl: string; readonly apiToken: Redacted.Redacted; readonly user: string | undefined }
-  /** One key made beforehand for everyone: tags are not ours, isolation rests on permits alone. */
-  | { readonly _tag: "StaticKey"; readonly controlUrl: string; readonly authKey: Redacted.Redacted }
+  /** An existing Headscale. `authKey`: one key made beforehand for every node; then tags are not ours, and isolation rests on permits alone. */
+  | {
+    readonly _tag: "External"; readonly controlUrl: string; readonly apiUrl: string; readonly apiToken: Redacted.Redacted
+    readonly user: string | undefined; readonly authKey: Option.Option<Redacted.Redacted>
+  }
 
 export interface Listen { readonly host: string; readonly port: number }
 
@@ -68,8 +69,6 @@ export const read = (env: Environment): Effect.Effect<Config, InvalidSetting> =>
 const readMesh = Effect.fnUntraced(function*(get: (variable: string) => string | undefined, wrong: (variable: string, message: string) => InvalidSetting) {
   const controlUrl = get("GLOBALSTACKS_MESH_CONTROL_URL")
   if (controlUrl !== undefined && !isUrl(controlUrl, ["http:", "https:"])) return yield* wrong("GLOBALSTACKS_MESH_CONTROL_URL", "must be an http or https URL.")
-  const needUrl = (variable: string) => wrong("GLOBALSTACKS_MESH_CONTROL_URL", `is needed with ${variable}: the URL of the mesh coordinator that agents dial.`)
-
   const managed = get("GLOBALSTACKS_MESH_HEADSCALE_LISTEN_ADDR")
   if (managed !== undefined) {
     const listen = parseListen(managed)
@@ -80,16 +79,15 @@ const readMesh = Effect.fnUntraced(function*(get: (variable: string) => string |
   }
   const apiUrl = get("GLOBALSTACKS_MESH_API_URL")
   const apiToken = get("GLOBALSTACKS_MESH_API_TOKEN")
+  const authKey = get("GLOBALSTACKS_MESH_AUTH_KEY")
+  if (authKey !== undefined && apiUrl === undefined) {
+    return yield* wrong("GLOBALSTACKS_MESH_AUTH_KEY", "needs GLOBALSTACKS_MESH_API_URL and _API_TOKEN too: which node belongs to which agent is learned from the coordinator, never from the agent.")
+  }
   if (apiUrl !== undefined || apiToken !== undefined) {
     if (apiUrl === undefined || !isUrl(apiUrl, ["http:", "https:"])) return yield* wrong("GLOBALSTACKS_MESH_API_URL", "must be the http or https URL of Headscale's API.")
     if (apiToken === undefined) return yield* wrong("GLOBALSTACKS_MESH_API_TOKEN", "is needed with GLOBALSTACKS_MESH_API_URL: make one with `headscale apikeys create`.")
-    if (controlUrl === undefined) return yield* needUrl("GLOBALSTACKS_MESH_API_URL")
-    return { _tag: "External" as const, controlUrl, apiUrl: apiUrl.replace(/\/$/, ""), apiToken: Redacted.make(apiToken), user: get("GLOBALSTACKS_MESH_USER") }
-  }
-  const authKey = get("GLOBALSTACKS_MESH_AUTH_KEY")
-  if (authKey !== undefined) {
-    if (controlUrl === undefined) return yield* needUrl("GLOBALSTACKS_MESH_AUTH_KEY")
-    return { _tag: "StaticKey" as const, controlUrl, authKey: Redacted.make(authKey) }
+    if (controlUrl === undefined) return yield* wrong("GLOBALSTACKS_MESH_CONTROL_URL", "is needed with GLOBALSTACKS_MESH_API_URL: the URL of the mesh coordinator that nodes dial.")
+    return { _tag: "External" as const, controlUrl, apiUrl: apiUrl.replace(/\/$/, ""), apiToken: Redacted.make(apiToken), user: get("GLOBALSTACKS_MESH_USER"), authKey: Option.map(Option.fromUndefinedOr(authKey), (key) => Redacted.make(key)) }
   }
   return { _tag: "None" as const }
 })

@@ -6,7 +6,7 @@ import { makeId, NetworkId } from "../domain/Ids.ts"
 import { Network, type TrafficMode } from "../domain/Network.ts"
 import { ModeNotSupported, NetworkExists, NetworkNotEmpty } from "../domain/Problems.ts"
 import { Attachments } from "./Attachments.ts"
-import { Changes } from "./Changes.ts"
+import { Changes, removal } from "./Changes.ts"
 import { Lookups, NetworkRow } from "./Lookups.ts"
 import { now, rows, stored } from "./Store.ts"
 
@@ -49,7 +49,7 @@ const make = Effect.gen(function*() {
       return { value: view({ ...row, version: change.version, attachments: 0, aliases: 0, rules: 0 }), change }
     }))),
 
-    remove: (ref: string, cascade: boolean) => changes.apply(ref, "network.remove", Effect.fnUntraced(function*(network) {
+    remove: (ref: string, cascade: boolean) => changes.apply(ref, removal, Effect.fnUntraced(function*(network) {
       const [row] = yield* rows(Counted)(sql`${counted} and n.id = ${network.id}`)
       if (row!.attachments > 0 && !cascade) {
         return yield* new NetworkNotEmpty({

@@ -14,7 +14,7 @@ const channel = "gstacks_news"
 
 /** `at`: milliseconds since the epoch. */
 const Item = Schema.Union([
-  Schema.TaggedStruct("Committed", { networkId: NetworkId, version: Schema.Int, at: Schema.Number }),
+  Schema.TaggedStruct("Committed", { networkId: NetworkId, version: Schema.Int, at: Schema.Number, removed: Schema.Boolean }),
   Schema.TaggedStruct("Acknowledged", { networkId: NetworkId, version: Schema.Int, at: Schema.Number, agentId: AgentId })
 ])
 export type NewsItem = typeof Item.Type | { readonly _tag: "Missed" }

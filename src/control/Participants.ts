@@ -6,7 +6,7 @@ import { Context, Effect, Layer, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import { AgentName } from "../domain/DnsLabel.ts"
 import { AgentId, NetworkId } from "../domain/Ids.ts"
-import { rows, stored } from "./Store.ts"
+import { now, rows, stored } from "./Store.ts"
 
 export const Participant = Schema.Struct({
   agentId: AgentId, agent: AgentName, applied: Schema.NullOr(Schema.Int), leftVersion: Schema.NullOr(Schema.Int), joined: Schema.Boolean
@@ -22,8 +22,8 @@ const make = Effect.gen(function*() {
     refresh: Effect.fn("Participants.refresh")(function*(network: NetworkId, version: number) {
       yield* sql`insert into topology_acks as t (network_id, agent_id)
         select distinct m.network_id, s.agent_id from attachments m join sandboxes s on s.id = m.sandbox_id where m.network_id = ${network}
-        on conflict (network_id, agent_id) do update set left_version = null, applied = null where t.left_version is not null`
-      yield* sql`update topology_acks t set left_version = ${version}
+        on conflict (network_id, agent_id) do update set left_version = null, left_at = null, applied = null where t.left_version is not null`
+      yield* sql`update topology_acks t set left_version = ${version}, left_at = ${yield* now}
         where t.network_id = ${network} and t.left_version is null and not exists
           (select 1 from attachments m join sandboxes s on s.id = m.sandbox_id where m.network_id = t.network_id and s.agent_id = t.agent_id)`
     }),

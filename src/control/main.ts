@@ -19,7 +19,7 @@ const serve = (config: Config.Config) => Effect.gen(function*() {
 
 const program = Effect.gen(function*() {
   const config = yield* Config.read(process.env)
-  return yield* Effect.scoped(serve(config)).pipe(Effect.provide(ControlPlane.layer(config.database)))
+  return yield* Effect.scoped(serve(config)).pipe(Effect.provide(ControlPlane.layer(config)))
 })
 
 const logs = Logger.layer([Logger.withConsoleError(Logger.formatJson)])

@@ -2,15 +2,17 @@
 import { describe, layer } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import * as ControlPlane from "../../src/control/ControlPlane.ts"
+import type { DatabaseSource } from "../../src/control/sql/Database.ts"
 import { Principal } from "../../src/protocol/http/Api.ts"
 import { postgres } from "../harness/postgres.ts"
 
 const operator = Layer.succeed(Principal, { name: "operator" })
 
-const embedded = ControlPlane.layer({ _tag: "Memory" })
+const controlPlane = (database: DatabaseSource) => ControlPlane.layer({ database, mesh: { _tag: "None" }, stateDir: "/nonexistent" })
+const embedded = controlPlane({ _tag: "Memory" })
 const server = Layer.unwrap(Effect.gen(function*() {
   const { database } = yield* postgres
-  return ControlPlane.layer({ _tag: "Url", url: yield* database })
+  return controlPlane({ _tag: "Url", url: yield* database })
 }))
 
 type Services = Layer.Success<typeof embedded> | Principal

@@ -1,5 +1,5 @@
 /** Agents and sandboxes for service tests, without a network in between: the agent's side is a small stand-in. */
-import { Effect, Schema } from "effect"
+import { Deferred, Effect, Schema } from "effect"
 import { Agents } from "../../src/control/Agents.ts"
 import { Sandboxes } from "../../src/control/Sandboxes.ts"
 import { type AgentClient, Sessions } from "../../src/control/Sessions.ts"
@@ -27,7 +27,7 @@ export const connect = Effect.fnUntraced(function*(overrides: Partial<Record<key
     RemoveSandbox: () => Effect.void,
     ...overrides
   } as unknown as AgentClient
-  yield* (yield* Sessions).open({ agentId, agent: name, client, troubles: new Map(), close: () => Effect.void })
+  yield* (yield* Sessions).open({ agentId, agent: name, client, troubles: new Map(), ended: yield* Deferred.make<void>(), kick: () => Effect.void, close: Effect.void })
   return { id: agentId, name, credential }
 })
 

@@ -3,6 +3,7 @@ import { Layer } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { Api } from "../../protocol/http/Api.ts"
+import * as AgentGateway from "../AgentGateway.ts"
 import * as AgentsHttp from "../Agents/Http.ts"
 import * as Authorization from "../Authorization.ts"
 import * as NetworksHttp from "../Networks/Http.ts"
@@ -16,4 +17,4 @@ const api = HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(
   Layer.provide(requestProblems)
 )
 
-export const layer = Layer.mergeAll(api, HttpRouter.add("GET", "/healthz", HttpServerResponse.text("ok\n")), unknownRoute)
+export const layer = Layer.mergeAll(api, AgentGateway.layer, HttpRouter.add("GET", "/healthz", HttpServerResponse.text("ok\n")), unknownRoute)

@@ -25,3 +25,5 @@ export const unknownRoute = HttpRouter.add("*", "*", Effect.gen(function*() {
   const { method, url } = yield* HttpServerRequest.HttpServerRequest
   return problem(404, "Not Found", `There is nothing at ${method} ${url.split("?")[0]}.`, "The API is described at /openapi.json.")
 }))
+
+export const unauthorized = (detail: string, hint: string) => problem(401, "Unauthorized", detail, hint)

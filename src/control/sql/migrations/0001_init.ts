@@ -61,7 +61,7 @@ export const init = Effect.gen(function*() {
 
   yield* sql`create table topology_acks (
     network_id text collate "C" not null references networks (id), agent_id text collate "C" not null references agents (id) on delete cascade,
-    applied integer, left_version integer, primary key (network_id, agent_id)
+    applied integer, left_version integer, left_at timestamptz, primary key (network_id, agent_id)
   )`
 
   yield* sql`create table mesh_keys (

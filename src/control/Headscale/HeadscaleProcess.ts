@@ -1,0 +1,141 @@
+/**
+ * The managed Headscale as a process: its files, its start with a deny-all policy from the first second, its API key, and its
+ * end. It runs in a session of its own; one that outlived a killed control plane is taken over when it is the same program with
+ * the same configuration, and ended otherwise.
+ */
+import { Effect, Redacted, Schema } from "effect"
+import { execFile, spawn } from "node:child_process"
+import { chmod, mkdir, open, readFile, rename, rm, writeFile } from "node:fs/promises"
+import { dirname } from "node:path"
+import { promisify } from "node:util"
+import type { Listen } from "../Config.ts"
+import { startTimeOf } from "../Processes.ts"
+import { configFor, type HeadscalePaths } from "./config.ts"
+import { denyAll } from "./policy.ts"
+
+export class HeadscaleFailed extends Schema.TaggedError<HeadscaleFailed>()("HeadscaleFailed", { step: Schema.String, reason: Schema.String }) {}
+
+export interface HeadscaleOptions {
+  readonly binary: string
+  readonly paths: HeadscalePaths
+  readonly listen: Listen
+  readonly controlUrl: string
+}
+
+export interface HeadscaleProcess { readonly pid: number; readonly startTime: number }
+const PidFile = Schema.fromJsonString(Schema.Struct({ pid: Schema.Int, startTime: Schema.Int, binary: Schema.String }))
+
+const run = promisify(execFile)
+const attempt = <A>(step: string, action: () => Promise<A>): Effect.Effect<A, HeadscaleFailed> =>
+  Effect.tryPromise({ try: action, catch: (cause) => new HeadscaleFailed({ step, reason: reasonOf(cause) }) })
+const reasonOf = (cause: unknown): string => {
+  const { stderr, message } = cause as { readonly stderr?: string; readonly message?: string }
+  return (stderr?.trim() || message || String(cause)).slice(-500)
+}
+const replaceFile = async (file: string, text: string): Promise<void> => {
+  await writeFile(`${file}.part`, text, { mode: 0o600 })
+  await rename(`${file}.part`, file)
+}
+
+/** Whether this very process still runs. */
+export const isAlive = ({ pid, startTime }: HeadscaleProcess): boolean => startTimeOf(pid) === startTime
+
+export const localUrl = ({ listen }: HeadscaleOptions): string => {
+  const host = listen.host === "0.0.0.0" ? "127.0.0.1" : listen.host === "::" ? "::1" : listen.host
+  return `http://${host.includes(":") ? `[${host}]` : host}:${listen.port}`
+}
+
+const cli = (options: HeadscaleOptions, step: string, ...args: ReadonlyArray<string>) =>
+  attempt(step, () => run(options.binary, ["-c", options.paths.config, ...args], { timeout: 20_000, killSignal: "SIGKILL" }))
+
+/** Writes the files. Answers the orphan that may be kept, if there is one. */
+export const prepare = Effect.fn("Headscale.prepare")(function*(options: HeadscaleOptions) {
+  const { paths } = options
+  yield* attempt("make its folder", async () => {
+    for (const folder of [paths.directory, dirname(paths.socket)]) {
+      await mkdir(folder, { recursive: true, mode: 0o700 })
+      await chmod(folder, 0o700)
+    }
+  })
+  const config = configFor(paths, options.listen, options.controlUrl)
+  const before = yield* Effect.promise(() => readFile(paths.config, "utf8").catch(() => ""))
+  const orphan = yield* findOrphan(options)
+  if (orphan !== undefined && before === config) return orphan
+  if (orphan !== undefined) yield* end(options, orphan)
+  yield* attempt("write its configuration", async () => {
+    await replaceFile(paths.config, config)
+    await replaceFile(paths.policy, denyAll)
+    await rm(paths.socket, { force: true })
+  })
+  yield* cli(options, "set the deny-all policy", "policy", "set", "--force", "--bypass-grpc-and-access-database-directly", "-f", paths.policy)
+  return undefined
+})
+
+const findOrphan = Effect.fnUntraced(function*({ paths, binary }: HeadscaleOptions) {
+  const text = yield* Effect.promise(() => readFile(paths.pid, "utf8").catch(() => ""))
+  const known = yield* Effect.option(Schema.decodeUnknownEffect(PidFile)(text))
+  return known._tag === "Some" && isAlive(known.value) && known.value.binary === binary ? known.value : undefined
+})
+
+/** Starts it and waits until it is healthy, at most 20 seconds. Interrupted or failed, it leaves no process behind. */
+export const start = Effect.fn("Headscale.start")((options: HeadscaleOptions) => Effect.uninterruptibleMask((restore) => Effect.gen(function*() {
+  const headscale = yield* attempt("start it", () => launch(options))
+  yield* restore(waitHealthy(options, headscale)).pipe(Effect.onError(() => end(options, headscale)))
+  return headscale
+})))
+
+const launch = async ({ paths, binary }: HeadscaleOptions): Promise<HeadscaleProcess> => {
+  await rename(paths.log, `${paths.log}.1`).catch(() => {})
+  const log = await open(paths.log, "a", 0o600)
+  try {
+    const child = spawn(binary, ["-c", paths.config, "serve"], {
+      cwd: paths.directory, detached: true, env: { PATH: process.env["PATH"], HOME: paths.directory }, stdio: ["ignore", log.fd, log.fd]
+    })
+    await new Promise<void>((ok, fail) => child.once("spawn", ok).once("error", fail))
+    child.unref()
+    const startTime = startTimeOf(child.pid!)
+    if (startTime === undefined) throw new Error("it ended at once")
+    await replaceFile(paths.pid, JSON.stringify({ pid: child.pid!, startTime, binary }))
+    return { pid: child.pid!, startTime }
+  } finally {
+    await log.close()
+  }
+}
+
+const waitHealthy = (options: HeadscaleOptions, process: HeadscaleProcess) => Effect.gen(function*() {
+  const healthy = Effect.promise((signal) => fetch(`${localUrl(options)}/health`, { signal }).then((answer) => answer.ok, () => false))
+  while (!(yield* healthy)) {
+    if (!isAlive(process)) return yield* new HeadscaleFailed({ step: "become healthy", reason: `it ended; see ${options.paths.log}` })
+    yield* Effect.sleep("20 millis")
+  }
+}).pipe(Effect.timeoutOrElse({
+  duration: "20 seconds", orElse: () => new HeadscaleFailed({ step: "become healthy", reason: `it does not answer at ${localUrl(options)}/health; see ${options.paths.log}` })
+}))
+
+/** The key of an earlier start while it is accepted, else a new one. */
+export const authorize = Effect.fn("Headscale.authorize")(function*(options: HeadscaleOptions) {
+  const kept = (yield* Effect.promise(() => readFile(options.paths.apiKey, "utf8").catch(() => ""))).trim()
+  if (kept !== "" && (yield* accepts(options, kept))) return Redacted.make(kept)
+  const { stdout } = yield* cli(options, "make an API key", "apikeys", "create", "--expiration", "3650d")
+  const key = stdout.trim().split("\n").at(-1)!.trim()
+  yield* attempt("keep its API key", () => replaceFile(options.paths.apiKey, key))
+  return Redacted.make(key)
+})
+
+const accepts = (options: HeadscaleOptions, key: string) =>
+  Effect.promise((signal) => fetch(`${localUrl(options)}/api/v1/node`, { signal, headers: { authorization: `Bearer ${key}` } }).then((answer) => answer.ok, () => false))
+
+/** TERM, and KILL when it has not ended five seconds later. */
+export const end = ({ paths }: HeadscaleOptions, process: HeadscaleProcess): Effect.Effect<void> => Effect.gen(function*() {
+  yield* signal(process, "SIGTERM")
+  yield* gone(process).pipe(Effect.timeoutOrElse({ duration: "5 seconds", orElse: () => Effect.andThen(signal(process, "SIGKILL"), gone(process)) }))
+  yield* Effect.promise(() => rm(paths.pid, { force: true }))
+})
+
+const signal = (target: HeadscaleProcess, name: NodeJS.Signals) => Effect.sync(() => {
+  if (isAlive(target)) process.kill(target.pid, name)
+})
+
+/** Completes when the process has ended. It may be nobody's child, so it is looked at. */
+export const gone = (process: HeadscaleProcess): Effect.Effect<void> =>
+  Effect.suspend(() => isAlive(process) ? Effect.andThen(Effect.sleep("200 millis"), gone(process)) : Effect.void)

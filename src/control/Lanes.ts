@@ -1,0 +1,104 @@
+/**
+ * One session's networks, each in a lane of its own: a lane brings the agent to the newest topology, one call at a time. What is
+ * committed meanwhile is not queued but looked up when the call returns, so a slow agent skips versions instead of lagging
+ * behind, and never holds up another agent or network.
+ */
+import { Clock, Deferred, Effect, Option, Queue, type Scope } from "effect"
+import type { NetworkId } from "../domain/Ids.ts"
+import type { Topology } from "../domain/Topology.ts"
+import { News } from "./News.ts"
+import { Participants } from "./Participants.ts"
+import { callOn, type Session } from "./Sessions.ts"
+import { Snapshots } from "./Snapshots.ts"
+import { stored } from "./Store.ts"
+
+const applyTimeout = "10 seconds"
+/** The agent keeps trying by itself; asking again is how we learn that it succeeded. */
+const retryAfter = "1 second"
+
+interface Lane {
+  /** Holds at most one token: the agent may be behind. */
+  readonly kicks: Queue.Queue<void>
+  readonly firstRound: Deferred.Deferred<void>
+  /** The version that the agent has on disk. */
+  has: number | null
+}
+
+export interface Lanes {
+  /** Something of this network may be new to the agent. `has`: the version that it said it has. */
+  readonly kick: (network: NetworkId, has?: number) => Effect.Effect<void>
+  /** Until every lane has tried once. */
+  readonly firstRounds: Effect.Effect<void>
+}
+
+export const makeLanes = Effect.fn("makeLanes")(function*(session: Session): Effect.fn.Return<Lanes, never, Scope.Scope | News | Participants | Snapshots> {
+  const news = yield* News
+  const participants = yield* Participants
+  const snapshots = yield* Snapshots
+  const scope = yield* Effect.scope
+  const lanes = new Map<NetworkId, Lane>()
+  const agent = { id: session.agentId, name: session.agent }
+
+  const acknowledge = Effect.fnUntraced(function*(networkId: NetworkId, version: number) {
+    const at = yield* Clock.currentTimeMillis
+    session.troubles.delete(networkId)
+    yield* participants.acknowledge(networkId, agent.id, version)
+    yield* stored(news.tell({ _tag: "Acknowledged", networkId, version, at, agentId: agent.id }))
+  })
+
+  const apply = Effect.fnUntraced(function*(lane: Lane, topology: Topology) {
+    const { networkId } = topology
+    const call = (base: number | null) => callOn(session, applyTimeout, (client) => client.ApplyTopology({ update: snapshots.update(topology, base) }))
+    yield* call(lane.has).pipe(
+      Effect.catchTag("SnapshotNeeded", () => call(null)),
+      Effect.matchEffect({
+        onSuccess: (applied) => Effect.andThen(Effect.sync(() => { lane.has = applied.version }), acknowledge(networkId, applied.version)),
+        onFailure: (problem) => Effect.gen(function*() {
+          if (problem._tag === "NotApplied") lane.has = problem.version
+          session.troubles.set(networkId, problem._tag === "NotApplied" ? problem.reason : problem._tag === "SnapshotNeeded" ? "it refuses the snapshot" : problem.detail)
+          yield* Effect.forkIn(Effect.delay(Queue.offer(lane.kicks, undefined), retryAfter), scope)
+        })
+      })
+    )
+  })
+
+  /** The agent hosts no member (any more). */
+  const withdraw = Effect.fnUntraced(function*(lane: Lane, networkId: NetworkId, version: number | undefined) {
+    yield* callOn(session, applyTimeout, (client) => client.DropNetwork({ networkId }))
+    lane.has = null
+    const left = (yield* participants.ofAgent(agent.id)).find((participation) => participation.networkId === networkId)?.leftVersion
+    if (left != null) yield* acknowledge(networkId, Math.max(left, version ?? left))
+  })
+
+  const round = Effect.fnUntraced(function*(networkId: NetworkId, lane: Lane) {
+    const topology = Option.getOrUndefined(yield* snapshots.latest(networkId))
+    if (topology?.agents.some((host) => host.id === agent.id)) yield* apply(lane, topology)
+    else yield* withdraw(lane, networkId, topology?.version)
+  })
+
+  const run = (networkId: NetworkId, lane: Lane) => Queue.take(lane.kicks).pipe(
+    Effect.andThen(round(networkId, lane)),
+    Effect.catch((problem) => Effect.gen(function*() {
+      session.troubles.set(networkId, problem.detail)
+      yield* Effect.forkIn(Effect.delay(Queue.offer(lane.kicks, undefined), retryAfter), scope)
+    })),
+    Effect.ensuring(Deferred.succeed(lane.firstRound, undefined)),
+    Effect.forever
+  )
+
+  const open = Effect.fnUntraced(function*(networkId: NetworkId) {
+    const lane: Lane = { kicks: yield* Queue.sliding<void>(1), firstRound: yield* Deferred.make<void>(), has: null }
+    lanes.set(networkId, lane)
+    yield* Effect.forkIn(run(networkId, lane), scope)
+    return lane
+  })
+
+  return {
+    kick: Effect.fnUntraced(function*(networkId: NetworkId, has?: number) {
+      const lane = lanes.get(networkId) ?? (yield* open(networkId))
+      if (has !== undefined) lane.has = has
+      yield* Queue.offer(lane.kicks, undefined)
+    }),
+    firstRounds: Effect.suspend(() => Effect.forEach([...lanes.values()], (lane) => Deferred.await(lane.firstRound), { discard: true }))
+  }
+})

@@ -1,0 +1,65 @@
+/**
+ * Removes nodes from the coordinator that have no business there: of removed networks and agents, of agents that left a network a
+ * while ago, and those that a later join of the same agent has replaced. Nodes that carry none of our tags are not touched.
+ */
+import { Context, Effect, Layer, PubSub, Queue, Schema, Stream, SubscriptionRef } from "effect"
+import { SqlClient } from "effect/sql"
+import type { Node } from "./Headscale/Api.ts"
+import { networkOfTag } from "./Headscale/policy.ts"
+import { Mesh } from "./Mesh.ts"
+import { MeshPolicy } from "./MeshPolicy.ts"
+import { News } from "./News.ts"
+import { now, rows, stored } from "./Store.ts"
+
+/** An agent keeps its node for a minute after its last member left; coming back within this time it finds it unchanged. */
+const graceMinutes = 5
+const sweepEvery = "5 minutes"
+
+const Kept = Schema.Struct({ id: Schema.String })
+
+/** Ours by tag, in no row and made with no key that is still awaited. */
+export const superfluous = (nodes: ReadonlyArray<Node>, kept: ReadonlySet<string>, awaitedKeys: ReadonlySet<string>): ReadonlyArray<Node> =>
+  nodes.filter((node) => node.tags.some((tag) => networkOfTag(tag) !== undefined) && !kept.has(node.id) && !(node.preAuthKey !== null && awaitedKeys.has(node.preAuthKey.id)))
+
+const make = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  const mesh = yield* Mesh
+  const policy = yield* MeshPolicy
+  const news = yield* News
+  const wanted = yield* Queue.sliding<void>(1)
+
+  const sweep = Effect.gen(function*() {
+    const api = yield* mesh.api
+    yield* policy.sync
+    const left = new Date((yield* now).getTime() - graceMinutes * 60_000)
+    yield* stored(sql`delete from mesh_nodes n using topology_acks t where t.network_id = n.network_id and t.agent_id = n.agent_id and t.left_at < ${left}`)
+    yield* stored(sql`delete from mesh_nodes n using networks w where w.id = n.network_id and w.deleted_at is not null`)
+    const nodes = yield* api.nodes
+    const kept = yield* stored(rows(Kept)(sql`select node_id as id from mesh_nodes`))
+    // A key is awaited from its minting until the join that it was minted for has been reported.
+    const awaited = yield* stored(rows(Kept)(sql`select k.id from mesh_keys k join networks w on w.id = k.network_id
+      left join mesh_nodes n on n.network_id = k.network_id and n.agent_id = k.agent_id
+      where w.deleted_at is null and (n.joined_at is null or k.minted_at > n.joined_at)`))
+    const ids = (all: ReadonlyArray<typeof Kept.Type>) => new Set(all.map((row) => row.id))
+    yield* Effect.forEach(superfluous(nodes, ids(kept), ids(awaited)), (node) => api.deleteNode(node.id), { discard: true })
+  }).pipe(Effect.withSpan("MeshNodes.sweep"))
+
+  const request = Effect.asVoid(Queue.offer(wanted, undefined))
+  yield* Queue.take(wanted).pipe(
+    Effect.andThen(Effect.catch(sweep, (problem) => Effect.logDebug("The mesh was not tidied.", problem))),
+    Effect.forever, Effect.forkScoped
+  )
+  yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(sweepEvery), request)))
+  // When the coordinator appears its policy may be old.
+  yield* Effect.forkScoped(Stream.runForEach(SubscriptionRef.changes(mesh.current), () => request))
+  const updates = yield* news.hear
+  yield* PubSub.take(updates).pipe(
+    Effect.flatMap((item) => item._tag === "Committed" && (item.version === 1 || item.removed) ? request : Effect.void),
+    Effect.forever, Effect.forkScoped
+  )
+  return { request }
+})
+
+export class MeshNodes extends Context.Service<MeshNodes, Effect.Success<typeof make>>()("gstacks/control/MeshNodes") {
+  static readonly layer = Layer.effect(MeshNodes, make)
+}

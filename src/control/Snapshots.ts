@@ -1,0 +1,47 @@
+/**
+ * The newest topology of each network, and some that came before, so that an agent which is a little behind gets a delta. A
+ * network's newest is replaced only by a newer one.
+ */
+import { Context, Effect, Layer, Option } from "effect"
+import type { NetworkId } from "../domain/Ids.ts"
+import type { StoreUnavailable } from "../domain/Problems.ts"
+import { diff, type Topology } from "../domain/Topology.ts"
+import type { TopologyUpdate } from "../protocol/agent/AgentRpcs.ts"
+import { Topologies } from "./Topologies.ts"
+
+const keptVersions = 16
+
+const make = Effect.gen(function*() {
+  const topologies = yield* Topologies
+  const kept = new Map<NetworkId, ReadonlyArray<Topology>>()
+
+  /** Reads the newest from the database. `None`: the network is gone. */
+  const refresh = (network: NetworkId): Effect.Effect<Option.Option<Topology>, StoreUnavailable> => Effect.map(topologies.load(network), (loaded) => {
+    if (Option.isNone(loaded)) {
+      kept.delete(network)
+      return loaded
+    }
+    const versions = kept.get(network) ?? []
+    const newest = versions.at(-1)
+    if (newest !== undefined && newest.version >= loaded.value.version) return Option.some(newest)
+    kept.set(network, [...versions.slice(1 - keptVersions), loaded.value])
+    return loaded
+  })
+
+  return {
+    refresh,
+    latest: (network: NetworkId) => {
+      const newest = kept.get(network)?.at(-1)
+      return newest === undefined ? refresh(network) : Effect.succeed(Option.some(newest))
+    },
+    /** What takes an agent that has `base` to `topology`. */
+    update: (topology: Topology, base: number | null): TopologyUpdate => {
+      const before = kept.get(topology.networkId)?.find((version) => version.version === base)
+      return before === undefined ? { _tag: "Snapshot", topology } : { _tag: "Delta", delta: diff(before, topology) }
+    }
+  }
+})
+
+export class Snapshots extends Context.Service<Snapshots, Effect.Success<typeof make>>()("gstacks/control/Snapshots") {
+  static readonly layer = Layer.effect(Snapshots, make)
+}
