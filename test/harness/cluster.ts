@@ -23,6 +23,8 @@ export interface Cluster {
   /** Base URL of the API as seen by the caller, and an administrator's token. */
   readonly url: string
   readonly token: string
+  /** What its commands run with. */
+  readonly env: NodeJS.ProcessEnv
   /** Files that no sandbox may see or open: sockets of agents, meshds and control, state folders, tokens, credentials. */
   readonly privatePaths: ReadonlyArray<string>
   /** bin/gstacks with the cluster's XDG folders. */
@@ -38,7 +40,7 @@ export interface Cluster {
   stop(): Promise<void>
 }
 
-const run = async (env: NodeJS.ProcessEnv, args: ReadonlyArray<string>): Promise<Result> => {
+export const run = async (env: NodeJS.ProcessEnv, args: ReadonlyArray<string>): Promise<Result> => {
   const child = spawn(program, args, { env, stdio: ["ignore", "pipe", "pipe"] })
   let stdout = "", stderr = ""
   child.stdout.setEncoding("utf8").on("data", (chunk: string) => { stdout += chunk })
@@ -48,7 +50,7 @@ const run = async (env: NodeJS.ProcessEnv, args: ReadonlyArray<string>): Promise
 }
 
 /** The caller's settings would make the test another on each machine. */
-const environment = (folder: string): NodeJS.ProcessEnv => ({
+export const environment = (folder: string): NodeJS.ProcessEnv => ({
   ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(GLOBALSTACKS|GSTACKS)_/.test(name))),
   XDG_STATE_HOME: join(folder, "state"), XDG_CONFIG_HOME: join(folder, "config")
 })
@@ -97,6 +99,7 @@ export const startCluster = async (options: { readonly hosts: number; readonly s
   const hosts = Array.from({ length: options.hosts }, (_, index) => `host-${index + 1}`)
   return {
     url,
+    env,
     token: readFileSync(join(cluster.stateDir, "control/admin.token"), "utf8").trim(),
     privatePaths: [
       cluster.stateDir, join(cluster.stateDir, "control/admin.token"), join(folder, "config/gstacks/config.json"),
