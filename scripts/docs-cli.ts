@@ -1,7 +1,7 @@
 /** Writes docs/cli.md from the command tree. `node scripts/docs-cli.ts`; a test says when the page is stale. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect, Layer, Option } from "effect"
-import { CliConfig, CliOutput, Command, GlobalFlag, type HelpDoc } from "effect/cli"
+import { CliConfig, CliOutput, Command, type HelpDoc } from "effect/cli"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { gstacks } from "../src/cli/commands/gstacks.ts"
@@ -9,8 +9,9 @@ import { ControlApi } from "../src/cli/ControlApi.ts"
 import { globalFlags } from "../src/cli/GlobalFlags.ts"
 import { LocalAgent } from "../src/cli/LocalAgent.ts"
 import { flagRows, usageOf } from "../src/cli/output/help.ts"
-import { version } from "../src/cli/run.ts"
+import { ownFlags } from "../src/cli/run.ts"
 import { Shell } from "../src/cli/Shell.ts"
+import { version } from "../src/cli/version.ts"
 
 export const cliPagePath = join(import.meta.dirname, "../docs/cli.md")
 
@@ -58,7 +59,7 @@ const helpOf = (path: ReadonlyArray<string>) =>
     const shown: Array<HelpDoc.HelpDoc> = []
     yield* Command.runWith(tree, { version })([...path, "--help"]).pipe(
       Effect.provideService(CliOutput.Presenter, { present: (event) => Effect.sync(() => { if (event._tag === "Help") shown.push(event.helpDoc) }) }),
-      Effect.provideService(CliConfig.CliConfig, CliConfig.make({ builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions] })),
+      Effect.provideService(CliConfig.CliConfig, ownFlags),
       Effect.provide(NodeServices.layer)
     )
     return shown[0]!

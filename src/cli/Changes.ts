@@ -5,7 +5,7 @@
 import { Effect } from "effect"
 import { type Change, isComplete, type Receipt } from "../domain/Receipt.ts"
 import { ControlApi } from "./ControlApi.ts"
-import { waitTimedOut } from "./Failure.ts"
+import { Failure, waitTimedOut } from "./Failure.ts"
 import { format, Timeout, Wait } from "./GlobalFlags.ts"
 import { note, patienceMs, show } from "./output/view.ts"
 
@@ -38,13 +38,21 @@ const awaitReceipt = (change: Stored, timeoutMs: number) =>
     return receipt
   })
 
-/** The receipt; null when it was not asked for, or when the network is gone and nobody can acknowledge. */
-const receiptFor = (change: Stored) =>
+interface Outcome {
+  /** Null when it was not asked for, or cannot be had. */
+  readonly receipt: Applied | null
+  /** Why it cannot be had, though the change is stored. */
+  readonly failure: Failure | null
+}
+
+/** A network that is gone has nobody left to acknowledge: that is no failure. */
+const outcomeOf = (change: Stored) =>
   Effect.gen(function*() {
-    if ((yield* Wait) === "stored") return null
-    return yield* awaitReceipt(change, yield* Timeout).pipe(
-      Effect.catchTag("Failure", (failure) => failure.exitCode === 3 ? Effect.succeed(null) : Effect.fail(failure))
-    )
+    if ((yield* Wait) === "stored") return { receipt: null, failure: null }
+    return yield* awaitReceipt(change, yield* Timeout).pipe(Effect.match({
+      onSuccess: (receipt): Outcome => ({ receipt, failure: null }),
+      onFailure: (failure): Outcome => ({ receipt: null, failure: failure.exitCode === 3 ? null : failure })
+    }))
   })
 
 export interface Changed<A> {
@@ -57,23 +65,33 @@ export interface Changed<A> {
   readonly several?: boolean
 }
 
+/** Whatever becomes of the receipt, the change is stored and shown. */
 export const showChange = <A>({ value, changes, said, name, several }: Changed<A>) =>
   Effect.gen(function*() {
     const view = (document: unknown) => show({ document, table: () => `${said}\n`, names: () => [name] })
-    const text = (yield* format) === "table" || (yield* format) === "name"
-    if (text) yield* view(null)
-    const receipts = yield* Effect.forEach(changes, receiptFor, { concurrency: 4 })
-    if (!text) yield* view(several ? { value, changes, receipts } : { value, change: changes[0], receipt: receipts[0] })
+    const chosen = yield* format
+    const isText = chosen === "table" || chosen === "name"
+    if (isText) yield* view(null)
+    const outcomes = yield* Effect.forEach(changes, outcomeOf, { concurrency: 4 })
+    const receipts = outcomes.map(({ receipt }) => receipt)
+    if (!isText) yield* view(several ? { value, changes, receipts } : { value, change: changes[0], receipt: receipts[0] })
     for (const [i, change] of changes.entries()) {
       const receipt = receipts[i]
       yield* note(receipt ? describeReceipt(receipt) : `topology v${change.version} of ${change.network} stored`)
     }
-    const late = receipts.filter((receipt) => receipt !== null && !isComplete(receipt))
-    if (late.length > 0) {
-      const { network, version, applied, participants } = late[0]!
-      return yield* waitTimedOut(
-        `stored, but topology v${version} of ${network} is applied by ${applied}/${participants} agents after ${(yield* Timeout) / 1000} s; pending: ${late.map((receipt) => pending(receipt!)).join("; ")}`,
-        `gstacks network show ${network}`
-      )
-    }
+    const failure = outcomes.find((outcome) => outcome.failure !== null)?.failure
+    if (failure) return yield* receiptUnknown(failure)
+    const late = receipts.find((receipt) => receipt !== null && !isComplete(receipt))
+    if (late) return yield* tooLate(late, yield* Timeout)
   })
+
+const receiptUnknown = ({ problem, exitCode }: Failure): Failure =>
+  new Failure({ problem: { ...problem, detail: `the change is stored, but who has applied it is unknown: ${problem.detail}` }, exitCode, resultShown: true })
+
+const tooLate = (receipt: Applied, timeoutMs: number): Failure => {
+  const { network, version, applied, participants } = receipt
+  return waitTimedOut(
+    `stored, but topology v${version} of ${network} is applied by ${applied}/${participants} agents after ${timeoutMs / 1000} s; pending: ${pending(receipt)}`,
+    `gstacks network show ${network}`
+  )
+}

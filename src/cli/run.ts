@@ -6,8 +6,10 @@ import { wantsJson } from "./GlobalFlags.ts"
 import { printableLines } from "./output/printable.ts"
 import { explain, presenter } from "./presenter.ts"
 import { Shell } from "./Shell.ts"
+import { version } from "./version.ts"
 
-export const version = "0.1.0"
+/** effect/cli's own flags that we offer. */
+export const ownFlags = CliConfig.make({ builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions] })
 export const interrupted = 130
 
 const report = ({ problem, exitCode, resultShown }: Failure) =>
@@ -40,7 +42,7 @@ export const run = <const Name extends string, Input, Context, E, R>(tree: Comma
     const { args } = yield* Shell
     const exit = yield* Command.runWith(tree, { version })(args).pipe(
       Effect.provideService(CliOutput.Presenter, yield* presenter),
-      Effect.provideService(CliConfig.CliConfig, CliConfig.make({ builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions] })),
+      Effect.provideService(CliConfig.CliConfig, ownFlags),
       Effect.exit
     )
     if (Exit.isSuccess(exit)) return 0

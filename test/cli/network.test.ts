@@ -56,6 +56,18 @@ describe("network", () => {
       assert.strictEqual(JSON.parse(json.stdout).receipt.pending.length, 1, "stdout holds the one document of the change")
     }).pipe(Effect.scoped))
 
+  it.live("a receipt that cannot be read: the change is shown as stored, and exit code 1", () =>
+    Effect.gen(function*() {
+      const { cli, fake } = yield* makeWorld
+      fake.receiptsFail = true
+      const made = yield* cli("network create dev")
+      assert.deepStrictEqual([made.code, made.stdout], [1, "network dev created; its names end in .dev.gstacks\n"])
+      assert.strictEqual(made.stderr,
+        "topology v1 of dev stored\nerror: the change is stored, but who has applied it is unknown: The database does not answer.\nnext: gstacks doctor\n")
+      const json = yield* cli("network create other --json")
+      assert.deepStrictEqual([json.code, JSON.parse(json.stdout).receipt], [1, null])
+    }).pipe(Effect.scoped))
+
   it.live("with no participants says so instead of counting zero of zero", () =>
     Effect.gen(function*() {
       const { cli, fake } = yield* makeWorld

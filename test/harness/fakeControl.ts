@@ -34,6 +34,8 @@ export class FakeControl {
   /** Agents that take part in every network, and those of them that never apply anything. */
   participants = 0
   pending: Receipt["pending"] = []
+  /** Receipts cannot be read: the database went away after the change. */
+  receiptsFail = false
   verdict: DiagnosticRun["verdict"] = "reachable"
   /** Every call that reached a handler, like `networks.create`. */
   readonly calls: Array<string> = []
@@ -178,6 +180,7 @@ const networks = (fake: FakeControl) =>
       }),
       receipt: Effect.fn(function*({ params }) {
         fake.calls.push("networks.receipt")
+        if (fake.receiptsFail) return yield* new Problem.StoreUnavailable({ detail: "The database does not answer.", hint: "gstacks doctor" })
         const { network } = yield* fake.world(params.network)
         return { networkId: network.id, network: network.name, version: params.version, applied: fake.participants - fake.pending.length, participants: fake.participants, elapsedMs: fake.pending.length > 0 ? null : 41.2, pending: fake.pending }
       })
