@@ -220,6 +220,7 @@ func (s *Sandbox) release() {
 	if s.dnsTCP != nil {
 		s.dnsTCP.Close()
 	}
+	s.table.close()
 	s.holder.Close()
 	s.namespace.Close()
 }

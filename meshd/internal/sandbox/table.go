@@ -51,9 +51,11 @@ const (
 //	}
 //
 // It outlives meshd: a permitted pair is then diverted to a port where nobody
-// listens, which refuses too.
+// listens, which refuses too. One goroutine at a time may change it.
 type table struct {
-	ns *os.File
+	ns     *os.File
+	conn   *nftables.Conn // nil until the first batch, and after an error
+	socket *netlink.Conn  // that of conn
 }
 
 var (
@@ -72,7 +74,7 @@ func permittedSet() *nftables.Set {
 
 // replace loads the whole table in one step, in place of any table that an
 // earlier meshd left.
-func (t table) replace(listener, dns uint16, permitted []netip.AddrPort) error {
+func (t *table) replace(listener, dns uint16, permitted []netip.AddrPort) error {
 	first, rest := split(permitted, elementsPerBatch)
 	err := t.batch(func(c *nftables.Conn) error {
 		c.AddTable(nftTable) // so that the deletion always finds one
@@ -107,7 +109,7 @@ func (t table) replace(listener, dns uint16, permitted []netip.AddrPort) error {
 
 // change takes pairs out of the set and puts others in. The pairs to remove
 // must be there.
-func (t table) change(add, remove []netip.AddrPort) error {
+func (t *table) change(add, remove []netip.AddrPort) error {
 	for len(add)+len(remove) > 0 {
 		var nowAdd, nowRemove []netip.AddrPort
 		nowRemove, remove = split(remove, elementsPerBatch)
@@ -132,34 +134,53 @@ func (t table) change(add, remove []netip.AddrPort) error {
 }
 
 // empty takes every pair out of the set, so that all is refused.
-func (t table) empty() error {
+func (t *table) empty() error {
 	return t.batch(func(c *nftables.Conn) error {
 		c.FlushSet(permittedSet())
 		return nil
 	})
 }
 
-// batch sends what fill puts together as one transaction, on a socket of its
-// own: after an error a socket may still hold answers to the failed batch.
-func (t table) batch(fill func(*nftables.Conn) error) (err error) {
-	var c *nftables.Conn
-	err = netns.Within(t.ns, func() (err error) {
-		c, err = nftables.New(nftables.AsLasting(), nftables.WithSockOptions(func(s *netlink.Conn) error {
-			return s.SetDeadline(time.Now().Add(netlinkTimeout))
+// batch sends what fill puts together as one transaction. The socket is kept for
+// the next one, since the kernel makes whoever closes it wait for all that was
+// removed (13 ms were seen); but not after an error, as it may still hold answers.
+func (t *table) batch(fill func(*nftables.Conn) error) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("nftables in the sandbox: %w", errors.Join(err, t.close()))
+		}
+	}()
+	if t.conn == nil {
+		if err := t.open(); err != nil {
+			return err
+		}
+	}
+	if err := t.socket.SetDeadline(time.Now().Add(netlinkTimeout)); err != nil {
+		return err
+	}
+	if err := fill(t.conn); err != nil {
+		return err
+	}
+	return t.conn.Flush()
+}
+
+func (t *table) open() error {
+	return netns.Within(t.ns, func() (err error) {
+		t.conn, err = nftables.New(nftables.AsLasting(), nftables.WithSockOptions(func(s *netlink.Conn) error {
+			t.socket = s
+			return nil
 		}))
 		return err
 	})
-	if err != nil {
-		return fmt.Errorf("nftables in the sandbox: %w", err)
+}
+
+func (t *table) close() error {
+	if t.conn == nil {
+		return nil
 	}
-	defer func() { err = errors.Join(err, c.CloseLasting()) }()
-	if err := fill(c); err != nil {
-		return fmt.Errorf("nftables in the sandbox: %w", err)
-	}
-	if err := c.Flush(); err != nil {
-		return fmt.Errorf("nftables in the sandbox: %w", err)
-	}
-	return nil
+	c := t.conn
+	t.conn = nil
+	return c.CloseLasting()
 }
 
 func addElements(c *nftables.Conn, set *nftables.Set, pairs []netip.AddrPort) error {
