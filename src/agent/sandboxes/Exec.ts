@@ -8,6 +8,7 @@ import { Context, Effect, Layer, Stream } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
 import { randomUUID } from "node:crypto"
 import { constants } from "node:os"
+import { PassThrough, type Readable } from "node:stream"
 import { ExecFailed, type ExecOutput } from "../../protocol/local/LocalRpcs.ts"
 import { childrenOf, isAlive, type ProcessRef } from "./process.ts"
 
@@ -46,12 +47,12 @@ const make = (): Exec["Service"] => {
     if (!isAlive(process)) return yield* new ExecFailed({ message: "the sandbox has ended", hint: "see its exit code: gstacks sandbox list" })
     if (running.size >= programsAtOnce) return yield* new ExecFailed({ message: `${programsAtOnce} programs are running already`, hint: "try again when some have ended" })
     const [file, ...args] = execCommand(process.pid, command) as [string, ...Array<string>]
-    const child = yield* Effect.acquireRelease(start(file, args, env, stdin), (child) => Effect.sync(() => signalAll(child, "SIGKILL")))
+    const { child, stderr, stdout } = yield* Effect.acquireRelease(start(file, args, env, stdin), ({ child }) => Effect.sync(() => signalAll(child, "SIGKILL")))
     const execId = randomUUID()
     running.set(execId, child)
     yield* Effect.addFinalizer(() => Effect.sync(() => running.delete(execId)))
     const exited = new Promise<number>((resolve) => child.once("exit", (code, signal) => resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal]))))
-    const outputs = Stream.merge(output("Stdout", child.stdout!), output("Stderr", child.stderr!))
+    const outputs = Stream.merge(output("Stdout", stdout), output("Stderr", stderr))
     const ended: Stream.Stream<ExecOutput> = Stream.fromEffect(Effect.map(Effect.promise(() => exited), (code) => ({ _tag: "Exited", code }) as const))
     return Stream.concat(Stream.succeed<ExecOutput>({ _tag: "Started", execId }), Stream.concat(outputs, ended))
   }))
@@ -68,15 +69,19 @@ const make = (): Exec["Service"] => {
   })
 }
 
-const start = (file: string, args: ReadonlyArray<string>, env: Readonly<Record<string, string>>, stdin: boolean): Effect.Effect<ChildProcess, ExecFailed> =>
+interface Started { readonly child: ChildProcess; readonly stdout: Readable; readonly stderr: Readable }
+
+/** The output is piped on from the first moment: Node throws away what nobody has begun to read when the program ends. */
+const start = (file: string, args: ReadonlyArray<string>, env: Readonly<Record<string, string>>, stdin: boolean): Effect.Effect<Started, ExecFailed> =>
   Effect.callback((resume) => {
     const child = spawn(file, args, { env, cwd: "/", stdio: [stdin ? "pipe" : "ignore", "pipe", "pipe"] })
+    const stdout = child.stdout!.pipe(new PassThrough()), stderr = child.stderr!.pipe(new PassThrough())
     child.once("error", (error) => resume(Effect.fail(new ExecFailed({ message: `the sandbox cannot be entered: ${error.message}`, hint: "install util-linux (nsenter, setsid, setpriv)" }))))
-    child.once("spawn", () => resume(Effect.succeed(child)))
+    child.once("spawn", () => resume(Effect.succeed({ child, stdout, stderr })))
     child.stdin?.on("error", () => {}) // EPIPE: the program does not read on
   })
 
-const output = (tag: "Stdout" | "Stderr", readable: NodeJS.ReadableStream): Stream.Stream<ExecOutput, ExecFailed> =>
+const output = (tag: "Stdout" | "Stderr", readable: Readable): Stream.Stream<ExecOutput, ExecFailed> =>
   NodeStream.fromReadable<Uint8Array, ExecFailed>({
     evaluate: () => readable, onError: (error) => new ExecFailed({ message: `reading the program's output: ${String(error)}`, hint: "run it again" })
   }).pipe(Stream.map((bytes) => ({ _tag: tag, bytes }) as const))
