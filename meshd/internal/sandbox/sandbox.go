@@ -17,6 +17,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"golang.org/x/sys/unix"
+
 	"gstacks/meshd/internal/dns"
 	"gstacks/meshd/internal/netns"
 )
@@ -59,16 +61,15 @@ func Open(ref Ref, permitted []netip.AddrPort, zone *dns.Zone, h StreamHandler) 
 	}
 	var err error
 	if s.holder, s.namespace, err = openProcess(ref); err != nil {
-		return nil, fmt.Errorf("sandbox %s: %w", ref.ID, err)
+		return nil, explain(ref, err)
 	}
 	s.table = table{ns: s.namespace}
-	if err := s.listen(); err != nil {
-		s.release()
-		return nil, fmt.Errorf("sandbox %s: %w", ref.ID, err)
+	if err = s.listen(); err == nil {
+		err = s.reload()
 	}
-	if err := s.reload(); err != nil {
+	if err != nil {
 		s.release()
-		return nil, fmt.Errorf("sandbox %s: %w", ref.ID, err)
+		return nil, explain(ref, err)
 	}
 	go func() {
 		awaitEnd(s.holder)
@@ -78,6 +79,17 @@ func Open(ref Ref, permitted []netip.AddrPort, zone *dns.Zone, h StreamHandler) 
 	s.serving.Go(func() { dns.ServeUDP(s.dnsUDP, s.zone.Load) })
 	s.serving.Go(func() { dns.ServeTCP(s.dnsTCP, s.zone.Load) })
 	return s, nil
+}
+
+// explain says what to do about the failures that a host's set-up causes.
+func explain(ref Ref, err error) error {
+	switch {
+	case errors.Is(err, os.ErrPermission):
+		return fmt.Errorf("sandbox %s: %w: meshd needs CAP_SYS_PTRACE, CAP_SYS_ADMIN and CAP_NET_ADMIN over the namespaces of process %d", ref.ID, err, ref.PID)
+	case errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.EPROTONOSUPPORT):
+		return fmt.Errorf("sandbox %s: %w: the kernel needs nf_tables with nat and reject (modules nft_nat, nft_reject_ipv4)", ref.ID, err)
+	}
+	return fmt.Errorf("sandbox %s: %w", ref.ID, err)
 }
 
 // listen makes the sockets, inside the namespace.

@@ -17,7 +17,7 @@ func TestAnotherMeshdTakesOver(t *testing.T) {
 	jail := netnstest.NewJail(t)
 	killed := open(t, jail, api)
 	oldListener, oldDNS := killed.Ports()
-	killed.release() // as the kernel does it for a killed process: the table stays as it was
+	killed.release() // as for a killed process
 	expect(t, jail, api, refused)
 	expect(t, jail, worker, refused)
 	next := open(t, jail, worker)
