@@ -90,7 +90,7 @@ func TestDialTellsWhy(t *testing.T) {
 func TestDialNeverMeetsItself(t *testing.T) {
 	jail := netnstest.NewJail(t)
 	s := open(t, jail)
-	inside(t, jail, "sysctl", "-qw", "net.ipv4.ip_local_port_range=40000 40001")
+	inside(t, jail, "sh", "-c", "echo 40000 40001 >/proc/sys/net/ipv4/ip_local_port_range")
 	for range 50 {
 		c, err := s.Dial(t.Context(), 40000)
 		if err == nil {

@@ -26,6 +26,7 @@ const insideWorld = "GSTACKS_TEST_WORLD"
 // starts the test binary again as root of a world of its own, which ends with
 // everything in it. Call it from TestMain.
 func Main(m *testing.M) {
+	os.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin:/sbin") // where nft is, also for other users
 	if os.Getenv(insideWorld) != "" || mayMakeNamespaces() {
 		os.Exit(m.Run())
 	}
