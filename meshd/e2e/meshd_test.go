@@ -186,6 +186,10 @@ func toSandbox(id string) object { return object{"kind": "sandbox", "sandbox": i
 // awaitPeer waits until peer can be dialled at once.
 func (m *meshd) awaitPeer(peer *meshd) {
 	m.t.Helper()
+	start := time.Now()
+	defer func() {
+		m.t.Logf("%s sees %s ready after %v", m.name, peer.name, time.Since(start).Round(time.Millisecond))
+	}()
 	eventually(m.t, 20*time.Second, fmt.Sprintf("%s sees %s ready", m.name, peer.name), func() bool {
 		var st struct{ Networks []nodeStatus }
 		m.must("status", object{}, &st)

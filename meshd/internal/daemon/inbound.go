@@ -118,7 +118,7 @@ func (d *Daemon) connect(ctx context.Context, n *node.Node, stream net.Conn, p w
 		stream.Close()
 		return nil, nil, nil
 	}
-	source, app := relay.Mesh(stream, p.Framed, n.Chunked()), relay.Raw(conn)
+	source, app := relay.Mesh(stream, p.Framed, n.Chunked()), relay.Local(conn)
 	if !flow.Attach(source, app) {
 		return nil, nil, nil // revoked meanwhile
 	}

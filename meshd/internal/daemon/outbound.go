@@ -27,7 +27,7 @@ func (d *Daemon) outbound(sandbox string, original netip.AddrPort, c *net.TCPCon
 		version uint64
 		flow    *relay.Flow
 		err     error
-		source  = relay.Raw(c)
+		source  = relay.Local(c)
 	)
 	ok := d.engine.WithOutbound(sandbox, original, func(o *engine.Outbound, v uint64) {
 		permit, version = *o, v
@@ -63,7 +63,7 @@ func (d *Daemon) local(flow *relay.Flow, source *relay.Side, permit engine.Outbo
 		flow.Fail(relay.Unreachable, err)
 		return
 	}
-	target := relay.Raw(app)
+	target := relay.Local(app)
 	if flow.Attach(target) {
 		flow.Relay(source, target, nil)
 	}

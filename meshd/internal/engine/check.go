@@ -115,7 +115,7 @@ func (s *state) checkOutbound(c *Change[Outbound]) error {
 			return fmt.Errorf("outbound permit %q: needs id, sandbox, network, alias and port", o.ID)
 		case !virtual.Contains(o.Address):
 			return fmt.Errorf("outbound permit %s: address %v is not in %v", o.ID, o.Address, virtual)
-		case taken[k] != "" && taken[k] != o.ID || holder != nil && !leaving[holder.ID]:
+		case !o.Frozen && (taken[k] != "" && taken[k] != o.ID || holder != nil && !leaving[holder.ID]):
 			return fmt.Errorf("outbound permit %s: another permit has sandbox %s and %v already", o.ID, o.Sandbox, o.at())
 		}
 		if err := o.Target.check(); err != nil {
@@ -125,7 +125,9 @@ func (s *state) checkOutbound(c *Change[Outbound]) error {
 			c.Remove = append(c.Remove, o.ID)
 			continue
 		}
-		taken[k] = o.ID
+		if !o.Frozen {
+			taken[k] = o.ID
+		}
 		kept = append(kept, o)
 	}
 	c.Upsert = kept
@@ -144,14 +146,16 @@ func (s *state) checkInbound(c *Change[Inbound]) error {
 		switch {
 		case p.ID == "" || p.Network == "" || p.Node == "" || p.Source == "" || p.Alias == "" || p.Port == 0 || p.Sandbox == "":
 			return fmt.Errorf("inbound permit %q: needs id, network, node, source, alias, port and sandbox", p.ID)
-		case taken[p.door()] != "" && taken[p.door()] != p.ID || holder != nil && !leaving[holder.ID]:
+		case !p.Frozen && (taken[p.door()] != "" && taken[p.door()] != p.ID || holder != nil && !leaving[holder.ID]):
 			return fmt.Errorf("inbound permit %s: another permit has the same network, node, source, alias and port", p.ID)
 		}
 		if expired(p.ExpiresAt) {
 			c.Remove = append(c.Remove, p.ID)
 			continue
 		}
-		taken[p.door()] = p.ID
+		if !p.Frozen {
+			taken[p.door()] = p.ID
+		}
 		kept = append(kept, p)
 	}
 	c.Upsert = kept

@@ -125,6 +125,9 @@ func (e *Engine) plan(d *delta, zones map[string]zone) tasks {
 	wanted := map[string]map[netip.AddrPort]bool{}
 	for i := range d.Outbound.Upsert {
 		o := &d.Outbound.Upsert[i]
+		if o.Frozen {
+			continue
+		}
 		if wanted[o.Sandbox] == nil {
 			wanted[o.Sandbox] = map[netip.AddrPort]bool{}
 		}
@@ -135,7 +138,7 @@ func (e *Engine) plan(d *delta, zones map[string]zone) tasks {
 		}
 	}
 	for id := range moving {
-		if o := s.outbound[id]; o != nil && !wanted[o.Sandbox][o.at()] {
+		if o := s.outbound[id]; o != nil && s.routes[o.Sandbox][o.at()] == o && !wanted[o.Sandbox][o.at()] {
 			t := touch(o.Sandbox)
 			t.remove = append(t.remove, o.at())
 		}

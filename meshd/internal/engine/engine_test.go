@@ -341,6 +341,34 @@ func TestExpiry(t *testing.T) {
 	}
 }
 
+func TestFrozenPermitsLetNothingNewIn(t *testing.T) {
+	r := newRig(t)
+	plan := basePlan(outObject("o1", "a", at1, "b"))
+	plan["inbound"] = []object{inObject("i1", "m", "x", "a")}
+	r.must(nil, plan)
+	enters := func() bool { return r.WithInbound(Door{"n", "m", "x", "api", 80}, func(*Inbound) {}) }
+	if !enters() {
+		t.Fatal("not permitted")
+	}
+	out, in := outObject("o1", "a", at1, "b"), inObject("i1", "m", "x", "a")
+	for _, frozen := range []bool{true, true, false} {
+		out["frozen"], in["frozen"] = frozen, frozen
+		r.delta(object{"outbound": object{"upsert": []object{out}}, "inbound": object{"upsert": []object{in}}})
+		if open := r.target("a", at1) != ""; open == frozen || enters() == frozen || (len(r.permitted("a")) == 0) != frozen {
+			t.Fatalf("frozen %v: open %v, the kernel's set %v", frozen, open, r.permitted("a"))
+		}
+	}
+	if got := r.drained(); got != nil {
+		t.Fatalf("revoked %v", got)
+	}
+	out["frozen"] = true
+	r.delta(upsert("outbound", out))
+	r.delta(remove("outbound", "o1"))
+	if got := r.drained(); !slices.Equal(got, []string{"o1"}) {
+		t.Fatalf("the withdrawal of a frozen permit revoked %v", got)
+	}
+}
+
 func TestCaughtWaitsForTheVersion(t *testing.T) {
 	r := newRig(t)
 	r.must(nil, basePlan())
@@ -369,6 +397,7 @@ func TestDeltasEqualWholePlans(t *testing.T) {
 			id := fmt.Sprintf("o%d", rnd.IntN(12))
 			at := fmt.Sprintf("127.64.1.%d:80", 1+rnd.IntN(4))
 			o := outObject(id, string("ab"[rnd.IntN(2)]), at, string("xy"[rnd.IntN(2)]))
+			o["frozen"] = rnd.IntN(4) == 0
 			if rnd.IntN(3) == 0 {
 				removed = append(removed, id)
 			} else {
@@ -383,6 +412,9 @@ func TestDeltasEqualWholePlans(t *testing.T) {
 		places := map[string]string{}
 		conflict := false
 		for id, o := range next {
+			if o["frozen"].(bool) {
+				continue
+			}
 			k := fmt.Sprint(o["sandbox"], o["address"])
 			conflict = conflict || places[k] != "" && places[k] != id
 			places[k] = id
@@ -402,7 +434,7 @@ func TestDeltasEqualWholePlans(t *testing.T) {
 		for _, box := range []string{"a", "b"} {
 			want := []string{}
 			for _, o := range wanted {
-				if o["sandbox"] == box {
+				if o["sandbox"] == box && !o["frozen"].(bool) {
 					at := fmt.Sprintf("%v:80", o["address"])
 					want = append(want, at)
 					if got := r.target(box, at); got != o["target"].(object)["sandbox"] {

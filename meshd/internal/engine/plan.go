@@ -59,6 +59,8 @@ type Outbound struct {
 	Target    Target     `json:"target"`
 	Rules     []string   `json:"rules"`
 	ExpiresAt int64      `json:"expiresAt"`
+	// Frozen lets no new stream in, and leaves the open ones alone.
+	Frozen bool `json:"frozen"`
 }
 
 func (o *Outbound) at() netip.AddrPort { return netip.AddrPortFrom(o.Address, o.Port) }
@@ -69,7 +71,7 @@ func (o *Outbound) sameWay(p *Outbound) bool {
 }
 
 func (o *Outbound) equal(p *Outbound) bool {
-	return o.sameWay(p) && o.ExpiresAt == p.ExpiresAt && slices.Equal(o.Rules, p.Rules)
+	return o.sameWay(p) && o.Frozen == p.Frozen && o.ExpiresAt == p.ExpiresAt && slices.Equal(o.Rules, p.Rules)
 }
 
 // Inbound lets one source sandbox on one mesh node reach a port of a sandbox here.
@@ -83,6 +85,7 @@ type Inbound struct {
 	Sandbox   string   `json:"sandbox"`
 	Rules     []string `json:"rules"`
 	ExpiresAt int64    `json:"expiresAt"`
+	Frozen    bool     `json:"frozen"`
 }
 
 // Door is what an inbound permit is looked up by.
@@ -96,7 +99,7 @@ func (i *Inbound) door() Door { return Door{i.Network, i.Node, i.Source, i.Alias
 func (i *Inbound) sameWay(p *Inbound) bool { return i.door() == p.door() && i.Sandbox == p.Sandbox }
 
 func (i *Inbound) equal(p *Inbound) bool {
-	return i.sameWay(p) && i.ExpiresAt == p.ExpiresAt && slices.Equal(i.Rules, p.Rules)
+	return i.sameWay(p) && i.Frozen == p.Frozen && i.ExpiresAt == p.ExpiresAt && slices.Equal(i.Rules, p.Rules)
 }
 
 // Change is what a delta says of one kind of thing.

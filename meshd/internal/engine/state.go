@@ -15,8 +15,9 @@ type zone struct {
 	digest [sha256.Size]byte
 }
 
-// state is the loaded plan with its indexes. Lookups hold mu for reading; only
-// apply and expiry, which hold Engine.applying, write.
+// state is the loaded plan with its indexes, which leave frozen permits out.
+// Lookups hold mu for reading; only apply and expiry, which hold Engine.applying,
+// write.
 type state struct {
 	mu        sync.RWMutex
 	networks  map[string]uint64
@@ -39,6 +40,9 @@ func newState() *state {
 func (s *state) putOutbound(o *Outbound) {
 	s.dropOutbound(o.ID)
 	s.outbound[o.ID] = o
+	if o.Frozen {
+		return
+	}
 	of := s.routes[o.Sandbox]
 	if of == nil {
 		of = map[netip.AddrPort]*Outbound{}
@@ -65,7 +69,9 @@ func (s *state) dropOutbound(id string) {
 func (s *state) putInbound(i *Inbound) {
 	s.dropInbound(i.ID)
 	s.inbound[i.ID] = i
-	s.doors[i.door()] = i
+	if !i.Frozen {
+		s.doors[i.door()] = i
+	}
 }
 
 func (s *state) dropInbound(id string) {

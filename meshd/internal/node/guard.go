@@ -27,6 +27,8 @@ func harden() error {
 		// A vanished peer with data under way ends a stream after about 25 s. Not
 		// TCP_USER_TIMEOUT: it also ends streams whose reader merely pauses.
 		{"ipv4/tcp_retries2", "6"},
+		{"ipv4/tcp_rmem", "4096 131072 4194304"},
+		{"ipv4/tcp_wmem", "4096 16384 4194304"},
 	} {
 		err := os.WriteFile("/proc/sys/net/"+set[0], []byte(set[1]), 0)
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
