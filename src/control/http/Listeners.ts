@@ -1,10 +1,11 @@
 /** Where the API listens: a TCP address, and a Unix socket when one is configured. Both serve the same routes. */
 import { NodeHttpServer } from "@effect/platform-node"
-import { Effect } from "effect"
+import { Effect, Scope } from "effect"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
 import { chmod, rm } from "node:fs/promises"
 import { createServer } from "node:http"
 import type { ListenOptions } from "node:net"
+import type { Duplex } from "node:stream"
 
 /** Largest message on the agents' WebSocket: a snapshot of a large network fits many times. */
 const maxPayload = 64 << 20
@@ -27,8 +28,18 @@ const contained = <E, R>(app: Effect.Effect<HttpServerResponse.HttpServerRespons
 /** Serves until the scope closes; answers the TCP port (useful when 0 was asked for). */
 export const serve = Effect.fn("Listeners.serve")(function*<E, R>(app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>, addresses: Addresses) {
   const listen = Effect.fnUntraced(function*(options: ListenOptions) {
-    const server = yield* NodeHttpServer.make(createServer, { ...options, gracefulShutdownTimeout: "2 seconds", websocket: { maxPayload } })
-    yield* server.serve(contained(app))
+    const agents = new Set<Duplex>()
+    const serving = yield* Scope.make()
+    // Agents stay connected for ever, and a server that closes waits for every connection: theirs have to end first.
+    yield* Effect.addFinalizer((exit) => Effect.suspend(() => {
+      agents.forEach((connection) => connection.destroy())
+      return Scope.close(serving, exit)
+    }))
+    const server = yield* NodeHttpServer.make(() => createServer().on("upgrade", (_request, connection: Duplex) => {
+      agents.add(connection)
+      connection.once("close", () => agents.delete(connection))
+    }), { ...options, gracefulShutdownTimeout: "2 seconds", websocket: { maxPayload } }).pipe(Scope.provide(serving))
+    yield* server.serve(contained(app)).pipe(Scope.provide(serving))
     return server.address
   })
   const address = yield* listen(addresses.tcp)
