@@ -55,5 +55,5 @@ export const exec = Command.make("exec", { name: words.cluster, host: words.host
   if (code !== 0) return yield* new ExitWith({ code })
 }, Effect.catchTag("Failure", (failure) => Effect.fail(new Failure({ problem: failure.problem, exitCode: 125 }))))).pipe(
   Command.withDescription("Run a tool on a host of the cluster; everything after -- is passed as it is"),
-  Command.withExamples([{ command: "gstacks dev exec host-1 -- ip address" }, { command: "gstacks dev exec host-2 -- tcpdump -ni eth0" }])
+  Command.withExamples([{ command: "gstacks dev exec host-1 -- ip address" }, { command: "gstacks dev exec host-2 -- tcpdump -Z root -ni eth0" }])
 )

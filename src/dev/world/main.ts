@@ -5,13 +5,13 @@
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Effect, Schema, Scope } from "effect"
-import { mkdirSync, readlinkSync, renameSync, writeFileSync } from "node:fs"
-import { rm, unlink, writeFile } from "node:fs/promises"
+import { existsSync, mkdirSync, readlinkSync, renameSync, writeFileSync } from "node:fs"
+import { rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { makeBridge } from "./bridge.ts"
 import { adminToken, allOnline, enrolmentToken, healthy } from "./ControlPlane.ts"
 import { keepRunning, type UnitSpec } from "./unit.ts"
-import { agentUnit, controlUnit, enrolmentTokenFile, hostStateDir, meshdUnit } from "./units.ts"
+import { agentUnit, controlUnit, credentialFile, hostStateDir, meshdUnit } from "./units.ts"
 import { type ProcessState, WorldConfig, type WorldEvent, type WorldState } from "./WorldConfig.ts"
 
 const tell = (event: WorldEvent) => void process.stdout.write(`${JSON.stringify(event)}\n`)
@@ -40,6 +40,15 @@ const keepWorldFile = (config: WorldConfig, networks: Record<string, string>) =>
   }
 }
 
+/** A host that has its credential needs no token. The token is good for one enrolment; its file stays, so that a restart finds its settings whole. */
+const newTokenFile = Effect.fn("dev.newTokenFile")(function*<E>(config: WorldConfig, host: string, create: Effect.Effect<string, E>) {
+  if (existsSync(credentialFile(config, host))) return null
+  const file = join(config.runtimeDir, host, "enrolment.token")
+  const secret = yield* create
+  yield* Effect.promise(() => writeFile(file, secret, { mode: 0o600 }))
+  return file
+})
+
 const world = Effect.fn("dev.world")(function*(config: WorldConfig) {
   const networks = yield* makeBridge(config.hosts)
   step(`network of ${config.hosts.length} hosts is up`)
@@ -61,12 +70,9 @@ const world = Effect.fn("dev.world")(function*(config: WorldConfig) {
 
   const token = yield* adminToken(join(config.stateDir, "control", "admin.token"))
   for (const host of config.hosts) {
-    const secret = yield* enrolmentToken(socket, token, host)
-    yield* Effect.promise(() => writeFile(enrolmentTokenFile(config, host), secret, { mode: 0o600 }))
-    yield* start(agentUnit(config, host), hosts)
+    yield* start(agentUnit(config, host, yield* newTokenFile(config, host, enrolmentToken(socket, token, host))), hosts)
   }
   yield* allOnline(socket, token, config.hosts, (host) => step(`${host} is online`))
-  for (const host of config.hosts) yield* Effect.promise(() => unlink(enrolmentTokenFile(config, host)))
   tell({ _tag: "Ready" })
   return yield* Effect.never
 })

@@ -8,7 +8,7 @@ const controlUrl = `http://${controlAddress}:7070`
 const headscaleAddress = `${controlAddress}:8080`
 
 export const hostStateDir = (config: WorldConfig, host: string, role: "agent" | "meshd") => join(config.stateDir, "hosts", host, role)
-export const enrolmentTokenFile = (config: WorldConfig, host: string) => join(config.runtimeDir, host, "enrolment.token")
+export const credentialFile = (config: WorldConfig, host: string) => join(hostStateDir(config, host, "agent"), "credential.json")
 
 /** Nothing of the user's own GLOBALSTACKS_ settings gets in: a cluster is the same on every machine. */
 const environment = (config: WorldConfig, own: Record<string, string>) => {
@@ -58,11 +58,12 @@ export const meshdUnit = (config: WorldConfig, host: string): UnitSpec =>
     hostStateDir(config, host, "meshd")
   ], {})
 
-export const agentUnit = (config: WorldConfig, host: string): UnitSpec =>
+/** `tokenFile` is there only for a host that is not enrolled yet. */
+export const agentUnit = (config: WorldConfig, host: string, tokenFile: string | null): UnitSpec =>
   onHost(config, host, "agent", [process.execPath, join(config.bundles, "agent.mjs")], {
     GLOBALSTACKS_CONTROL_URL: controlUrl,
     GLOBALSTACKS_AGENT_NAME: host,
-    GLOBALSTACKS_AGENT_ENROLMENT_TOKEN_FILE: enrolmentTokenFile(config, host),
+    ...(tokenFile === null ? {} : { GLOBALSTACKS_AGENT_ENROLMENT_TOKEN_FILE: tokenFile }),
     GLOBALSTACKS_STATE_DIR: hostStateDir(config, host, "agent"),
     GLOBALSTACKS_RUNTIME_DIR: join(config.runtimeDir, host),
     GLOBALSTACKS_SANDBOX_HIDE: [config.stateDir, config.runtimeDir].join(":")
