@@ -4,13 +4,13 @@
  * machine's to say.
  */
 import * as NodeWS from "@effect/platform-node/NodeWS"
-import { Cause, Context, Effect, Layer, Queue, type Scope, Stream } from "effect"
+import { Cause, Context, Deferred, Effect, type Exit, Layer, Queue, type Scope, Stream } from "effect"
 import { RpcClient, type RpcMessage, RpcSerialization, RpcServer } from "effect/rpc"
 import { Socket } from "effect/socket"
 import type { Schema } from "effect"
 import type { LinkEvent } from "../actors/machines/agentLink.ts"
 import { AgentRpcs } from "../protocol/agent/AgentRpcs.ts"
-import { ControlRpcs } from "../protocol/agent/ControlRpcs.ts"
+import { ControlRpcs, CredentialRefused } from "../protocol/agent/ControlRpcs.ts"
 import { Config } from "./Config.ts"
 import { Control, type ControlClient } from "./Control.ts"
 import { Credential } from "./Credential.ts"
@@ -38,7 +38,8 @@ const make = Effect.fnUntraced(function*() {
     const { credential: bearer } = yield* credential.ensure
     const protocol = yield* Layer.build(socketProtocol(config.controlUrl, bearer))
     const client: ControlClient = yield* RpcClient.make(ControlRpcs).pipe(Effect.provideContext(protocol))
-    const toAgent = yield* serveReverse(client, handlers)
+    const refused = yield* Deferred.make<never, CredentialRefused>()
+    const toAgent = yield* serveReverse(client, handlers, refused)
     const attached = client.Attach({ facts: yield* host.facts, sandboxes: yield* sandboxes.statuses })
     let first = true
     const follow = Stream.runForEach(attached, (message) => Effect.gen(function*() {
@@ -48,7 +49,7 @@ const make = Effect.fnUntraced(function*() {
       }
       yield* toAgent(message as unknown as RpcMessage.FromClientEncoded)
     }))
-    return yield* follow
+    return yield* Effect.raceFirst(follow, Deferred.await(refused))
   }, Effect.scoped)
 
   const opened = Effect.fnUntraced(function*(emit: (event: LinkEvent) => void, client: ControlClient) {
@@ -68,7 +69,7 @@ const make = Effect.fnUntraced(function*() {
     Effect.exit,
     Effect.flatMap((exit) => {
       const reason = exit._tag === "Success" ? "the control plane ended the session" : reasonOf(exit.cause)
-      return Queue.offer(queue, { type: "session.lost", reason, refused: /\b401\b/.test(reason) })
+      return Queue.offer(queue, { type: "session.lost", reason, refused: isRefusal(exit) })
     })), { bufferSize: 64 })
   return Link.of({ session })
 })
@@ -79,14 +80,15 @@ const socketProtocol = (controlUrl: string, bearer: string) => RpcClient.layerPr
   Layer.provide(NodeWS.layerWebSocketConstructor))
 
 /** The second RpcGroup over the same connection: its requests arrive in `Attach`, its answers leave by `Reply`. */
-const serveReverse = Effect.fnUntraced(function*(client: ControlClient, handlers: Context.Context<any>): Effect.fn.Return<(message: RpcMessage.FromClientEncoded) => Effect.Effect<void>, never, Scope.Scope> {
+const serveReverse = Effect.fnUntraced(function*(client: ControlClient, handlers: Context.Context<any>, refused: Deferred.Deferred<never, CredentialRefused>): Effect.fn.Return<(message: RpcMessage.FromClientEncoded) => Effect.Effect<void>, never, Scope.Scope> {
   const disconnects = yield* Queue.make<number>()
   let receive: (message: RpcMessage.FromClientEncoded) => Effect.Effect<void> = () => Effect.void
   const protocol = yield* RpcServer.Protocol.make((write) => {
     receive = (message) => write(0, message)
     return Effect.succeed({
       disconnects, clientIds: Effect.succeed(new Set([0])), initialMessage: Effect.succeedNone, end: () => Effect.void,
-      send: (_id: number, message: RpcMessage.FromServerEncoded) => Effect.ignore(client.Reply({ message: message as unknown as Schema.Json })),
+      send: (_id: number, message: RpcMessage.FromServerEncoded) => client.Reply({ message: message as unknown as Schema.Json }).pipe(
+        Effect.catchTag("CredentialRefused", (error) => Deferred.fail(refused, error)), Effect.ignore),
       supportsAck: true, supportsTransferables: false, supportsSpanPropagation: true, supportsNotifications: false,
       codecFor: RpcSerialization.json.codecFor
     })
@@ -94,6 +96,13 @@ const serveReverse = Effect.fnUntraced(function*(client: ControlClient, handlers
   yield* RpcServer.make(AgentRpcs).pipe(Effect.provideService(RpcServer.Protocol, protocol), Effect.provideContext(handlers), Effect.forkScoped)
   return (message) => receive(message)
 })
+
+/** At the upgrade it is HTTP's 401; on an open connection, whose agent was removed meanwhile, a typed failure. */
+const isRefusal = (exit: Exit.Exit<unknown, unknown>): boolean => {
+  if (exit._tag === "Success") return false
+  const error = Cause.squash(exit.cause)
+  return error instanceof CredentialRefused || /\b401\b/.test(reasonOf(exit.cause))
+}
 
 const reasonOf = (cause: Cause.Cause<unknown>): string => {
   const error = Cause.squash(cause)
