@@ -30,7 +30,6 @@ const make = Effect.gen(function*() {
 
   const sweep = Effect.gen(function*() {
     const api = yield* mesh.api
-    yield* policy.sync
     const left = new Date((yield* now).getTime() - graceMinutes * 60_000)
     yield* stored(sql`delete from mesh_nodes n using topology_acks t where t.network_id = n.network_id and t.agent_id = n.agent_id and t.left_at < ${left}`)
     yield* stored(sql`delete from mesh_nodes n using networks w where w.id = n.network_id and w.deleted_at is not null`)
@@ -42,11 +41,12 @@ const make = Effect.gen(function*() {
       where w.deleted_at is null and (n.joined_at is null or k.minted_at > n.joined_at)`))
     const ids = (all: ReadonlyArray<typeof Kept.Type>) => new Set(all.map((row) => row.id))
     yield* Effect.forEach(superfluous(nodes, ids(kept), ids(awaited)), (node) => api.deleteNode(node.id), { discard: true })
+    yield* policy.sync // afterwards: a tag can only be dropped once nobody carries it
   }).pipe(Effect.withSpan("MeshNodes.sweep"))
 
   const request = Effect.asVoid(Queue.offer(wanted, undefined))
   yield* Queue.take(wanted).pipe(
-    Effect.andThen(Effect.catch(sweep, (problem) => Effect.logDebug("The mesh was not tidied.", problem))),
+    Effect.andThen(Effect.catch(sweep, (problem) => Effect.logWarning("The mesh could not be tidied; it is tried again.", problem))),
     Effect.forever, Effect.forkScoped
   )
   yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(sweepEvery), request)))
