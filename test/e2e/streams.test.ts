@@ -1,0 +1,96 @@
+/** What happens to open streams: live changes, half-close, resets, big transfers, readers that stall. */
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { readFileSync } from "node:fs"
+import type { Peer } from "../harness/Peer.ts"
+import { eventually, Fixture } from "./fixture.ts"
+
+const MiB = 1 << 20
+const api = "api.dev.gstacks"
+
+describe.each([["same host", "host-1"], ["across hosts", "host-2"]])("streams, %s", (_, targetHost) => {
+  let fixture: Fixture
+  let web: Peer
+  let backend: Peer
+  let rule: { readonly id: string }
+
+  beforeAll(async () => {
+    fixture = await Fixture.start(2)
+    web = await fixture.sandbox("web", "host-1")
+    backend = await fixture.sandbox("backend", targetHost)
+    for (const [port, behaviour] of [[8080, "echo"], [8081, "sink"], [8082, "source"], [8083, "reset"], [8084, "stall"]] as const) await backend.listen(port, behaviour)
+    await fixture.network("dev")
+    await fixture.attach("dev", "web")
+    await fixture.attach("dev", "backend", "api", [8080, 8081, 8082, 8083, 8084, 8085])
+    rule = await fixture.allow("dev", "sandbox:web", "api", 8080)
+    for (const port of [8081, 8082, 8083, 8084, 8085]) await fixture.allow("dev", "sandbox:web", "api", port)
+    await fixture.reachable(web, api, 8080)
+  }, 120_000)
+  afterAll(() => fixture?.stop(), 60_000)
+
+  it("256 MiB arrive intact, up and down", async () => {
+    const up = await web.upload(api, 8081, 256 * MiB)
+    assert.deepStrictEqual([up.received.bytes, up.received.sha256, up.received.end], [256 * MiB, up.sent, "fin"])
+    const down = await web.download(api, 8082, 256 * MiB)
+    assert.deepStrictEqual([down.received.bytes, down.received.sha256, down.received.end], [256 * MiB, down.expected, "fin"])
+  }, 120_000)
+
+  it("half-close: the client ends first and still gets the answer; the server ends first and still gets the rest", async () => {
+    const small = await web.upload(api, 8081, 1000)
+    assert.deepStrictEqual([small.received.bytes, small.received.end], [1000, "fin"])
+    await web.open("half", api, 8080)
+    await web.ping("half", "before\n")
+    await web.end("half")
+    await web.event("half", (e) => e.event === "end")
+  })
+
+  it("a reset by the server arrives as a reset", async () => {
+    await web.open("r", api, 8083)
+    await web.event("r", (e) => e.event === "data")
+    await web.write("r", "now")
+    assert.strictEqual((await web.event("r", (e) => e.event === "error" || e.event === "end")).code, "ECONNRESET")
+  })
+
+  it("an allowed port where nothing listens is accepted and reset, never short and clean", async () => {
+    const probe = await web.probe(api, 8085)
+    assert.strictEqual(probe.result, "ECONNRESET")
+  })
+
+  it("changes elsewhere leave it alone; revoking its rule resets it, and nothing else", async () => {
+    await web.open("kept", api, 8081)
+    await web.open("cut", api, 8080)
+    await web.ping("cut", "one\n")
+    await fixture.sandbox("other", "host-1")
+    await fixture.attach("dev", "other", "side", [9000])
+    const unrelated = await fixture.allow("dev", "any", "side", 9000)
+    await fixture.revoke("dev", unrelated.id)
+    await fixture.change("DELETE", "/networks/dev/aliases/side")
+    await web.ping("cut", "two\n")
+
+    const spare = await fixture.allow("dev", "any", "api", 8080)
+    await fixture.revoke("dev", rule.id)
+    await web.ping("cut", "another rule still allows it\n")
+
+    await fixture.revoke("dev", spare.id)
+    assert.strictEqual((await web.event("cut", (e) => e.event === "error" || e.event === "end")).code, "ECONNRESET")
+    assert.strictEqual((await web.probe(api, 8080)).result, "ECONNREFUSED")
+    await web.write("kept", "x")
+    await web.end("kept")
+    assert.isTrue((await web.event("kept", (e) => e.event === "data")).text!.includes("\"bytes\":1"))
+    rule = await fixture.allow("dev", "sandbox:web", "api", 8080)
+    await fixture.reachable(web, api, 8080, 5000)
+  }, 60_000)
+
+  it("200 stalled readers do not grow meshd without bound", async () => {
+    const rss = (host: string): number => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${fixture.cluster.pid("meshd", host)}/status`, "utf8"))![1]) / 1024
+    const before = rss("host-1")
+    const chunk = "x".repeat(64 * 1024)
+    for (let i = 0; i < 200; i++) {
+      await web.open(`stall-${i}`, api, 8084)
+      for (let n = 0; n < 32; n++) await web.write(`stall-${i}`, chunk)
+    }
+    const after = rss("host-1")
+    for (let i = 0; i < 200; i++) await web.reset(`stall-${i}`)
+    assert.isBelow(after - before, 150, `meshd grew from ${before} to ${after} MiB`)
+    await eventually("the stalled streams are gone", async () => (await web.probe(api, 8080)).result === "open")
+  }, 120_000)
+})
