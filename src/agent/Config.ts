@@ -46,8 +46,9 @@ export const readSettings = (env: Environment): Effect.Effect<Settings, InvalidS
   /** `read` answers undefined when the text is not valid. */
   const setting = <A>(name: string, fallback: string, wanted: string, read: (text: string) => A | undefined): A => {
     const value = read(text(name) ?? fallback)
-    if (value === undefined) problems.push(`${name} is "${text(name) ?? fallback}"; set it to ${wanted}`)
-    return value as A
+    if (value !== undefined) return value
+    problems.push(`${name} is "${text(name) ?? fallback}"; set it to ${wanted}`)
+    return read(fallback) as A // only to find the other problems
   }
   const folder = (name: string, fallback: string) => setting(name, fallback, "an absolute path", (path) => isAbsolute(path) ? path : undefined)
 
