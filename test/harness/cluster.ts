@@ -4,9 +4,9 @@
  */
 import { spawn } from "node:child_process"
 import { once } from "node:events"
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
-import { join } from "node:path"
-import { named } from "../../src/dev/Cluster.ts"
+import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { basename, join } from "node:path"
+import { logsDir, named } from "../../src/dev/Cluster.ts"
 import { rows } from "../../src/dev/rows.ts"
 import * as worldFile from "../../src/dev/worldFile.ts"
 
@@ -37,6 +37,7 @@ export interface Cluster {
   thaw(role: string, host: string): void
   /** Any program in a host's network; `control` is where the control plane runs. */
   exec(host: string, ...command: ReadonlyArray<string>): Promise<Result>
+  /** Ends it; its logs stay in dist/test-results/clusters. */
   stop(): Promise<void>
 }
 
@@ -113,6 +114,7 @@ export const startCluster = async (options: { readonly hosts: number; readonly s
     stop: async () => {
       child.stdin.end()
       await exited
+      cpSync(logsDir(cluster), join(root, "dist/test-results/clusters", basename(folder)), { recursive: true })
       rmSync(folder, { recursive: true, force: true })
     }
   }
