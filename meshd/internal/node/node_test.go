@@ -23,8 +23,8 @@ func TestPeers(t *testing.T) {
 		"with a relay":           {ipnstate.PeerStatus{Online: true, Relay: "gs"}, true, "relay"},
 		"with an endpoint":       {ipnstate.PeerStatus{Online: true, Addrs: []string{"10.0.0.1:1"}}, true, "none"},
 		"direct":                 {ipnstate.PeerStatus{Online: true, Relay: "gs", CurAddr: "10.0.0.1:1"}, true, "direct"},
-		"offline, with a relay":  {ipnstate.PeerStatus{Relay: "gs"}, false, "relay"},
-		"offline, still reached": {ipnstate.PeerStatus{CurAddr: "10.0.0.1:1"}, false, "direct"},
+		"offline, with a relay":  {ipnstate.PeerStatus{Relay: "gs"}, true, "relay"},
+		"offline, still reached": {ipnstate.PeerStatus{CurAddr: "10.0.0.1:1"}, true, "direct"},
 	} {
 		p := c.status
 		p.ID, p.TailscaleIPs = tailcfg.StableNodeID("7"), address

@@ -33,7 +33,9 @@ type Status struct {
 
 // Peer is another node of the network. Ready means that a dial can succeed at once:
 // for about half a second after a peer appears it has no endpoint and no relay, and
-// a WireGuard handshake that fails then is retried only 5 s later.
+// a WireGuard handshake that fails then is retried only 5 s later. Online is what the
+// control server thinks; just after its restart it thinks so of nobody, so a known
+// path counts without it.
 type Peer struct {
 	NodeID   string `json:"nodeId"`
 	Address  string `json:"address"`
@@ -53,7 +55,7 @@ func peersOf(st *ipnstate.Status) []Peer {
 			continue
 		}
 		peer := Peer{NodeID: string(p.ID), Address: address.String(), HostName: p.HostName, Online: p.Online,
-			Ready: p.Online && (p.Relay != "" || p.CurAddr != "" || len(p.Addrs) > 0),
+			Ready: p.Relay != "" || p.CurAddr != "" || len(p.Addrs) > 0,
 			Path:  "none", Endpoint: p.CurAddr, Relay: p.Relay}
 		switch {
 		case p.CurAddr != "":
