@@ -6,9 +6,10 @@
  */
 import { parseArgs } from "node:util"
 import { clusterRows } from "./cluster/rows.ts"
+import { endStories } from "./cluster/Story.ts"
 import type { Figure } from "./figures.ts"
 import { summary, table } from "./report.ts"
-import { binaries, buildLoadgen, missingTools } from "./tools.ts"
+import { binaries, buildTools, missingTools } from "./tools.ts"
 import { measureInWorld, worldRows } from "./world.ts"
 
 const { positionals, values } = parseArgs({
@@ -16,6 +17,7 @@ const { positionals, values } = parseArgs({
   options: {
     rounds: { type: "string", default: "5" },
     seconds: { type: "string", default: "1.5" },
+    patience: { type: "string", default: "20" },
     "rivals-only": { type: "boolean", default: false },
     json: { type: "boolean", default: false },
     help: { type: "boolean", short: "h", default: false }
@@ -26,7 +28,7 @@ const known = [...worldRows, ...Object.keys(clusterRows)]
 const unknown = positionals.filter((row) => !known.includes(row))
 if (values.help || unknown.length > 0) {
   if (unknown.length > 0) console.error(`bench: no row is called ${unknown.join(", ")}`)
-  console.error(`usage: npm run bench -- [--rounds N] [--seconds S] [--rivals-only] [--json] [rows...]\nrows: ${known.join(" ")}`)
+  console.error(`usage: npm run bench -- [--rounds N] [--seconds S] [--patience S] [--rivals-only] [--json] [rows...]\nrows: ${known.join(" ")}`)
   process.exit(values.help ? 0 : 2)
 }
 const wanted = positionals.length === 0 ? known : positionals
@@ -36,7 +38,7 @@ if (missing.length > 0) {
   for (const sentence of missing) console.error(`bench: ${sentence}`)
   process.exit(1)
 }
-buildLoadgen()
+buildTools()
 
 const figures: Array<Figure> = []
 const found = (figure: Figure): void => {
@@ -48,8 +50,9 @@ const inWorld = wanted.filter((row) => worldRows.includes(row))
 const rounds = Number(values.rounds)
 if (inWorld.length > 0) {
   complete = await measureInWorld(
-    { rows: inWorld, rounds, seconds: Number(values.seconds), patienceMs: 20_000, product: !values["rivals-only"], binaries }, found)
+    { rows: inWorld, rounds, seconds: Number(values.seconds), patienceMs: Number(values.patience) * 1000, product: !values["rivals-only"], binaries }, found)
 }
+process.once("SIGINT", () => void endStories().finally(() => process.exit(130)))
 for (const row of wanted) {
   try {
     await clusterRows[row]?.(found, rounds)

@@ -32,8 +32,14 @@ export const missingTools = (product: boolean): ReadonlyArray<string> => {
   ]
 }
 
-export const buildLoadgen = (): void => {
-  execFileSync("go", ["build", "-trimpath", "-ldflags", "-s -w", "-o", `${binaries}/loadgen`, "."], {
-    cwd: `${root}bench/loadgen`, stdio: ["ignore", "ignore", "inherit"], env: { ...process.env, CGO_ENABLED: "0" }
+/** The load generator and today's wireguard-go. */
+export const buildTools = (): void => {
+  build("loadgen", "loadgen", ".")
+  build("wireguard", "wireguard-go-current", "golang.zx2c4.com/wireguard")
+}
+
+const build = (folder: string, name: string, what: string): void => {
+  execFileSync("go", ["build", "-trimpath", "-ldflags", "-s -w", "-o", `${binaries}/${name}`, what], {
+    cwd: `${root}bench/${folder}`, stdio: ["ignore", "inherit", "inherit"], env: { ...process.env, CGO_ENABLED: "0" }
   })
 }

@@ -1,4 +1,12 @@
-/** Rows about the whole product, each measured in a disposable cluster of its own. */
+/** Rows about the whole product, measured on disposable clusters by the same commands and API that users have. */
 import type { Figure } from "../figures.ts"
+import { demo, help } from "./commands.ts"
+import { clusterMemory } from "./memory.ts"
+import { clusterRestart } from "./restart.ts"
+import { rules } from "./rules.ts"
 
-export const clusterRows: Readonly<Record<string, (found: (figure: Figure) => void, rounds: number) => Promise<void>>> = {}
+type MeasureRow = (found: (figure: Figure) => void, rounds: number) => Promise<void>
+
+export const clusterRows: Readonly<Record<string, MeasureRow>> = {
+  rules, "cluster-memory": clusterMemory, "cluster-restart": clusterRestart, help, demo
+}

@@ -85,6 +85,16 @@ export class Host {
       (await this.status()).networks.some((n) => n.network === network && n.peers.some((p) => p.nodeId === nodeId && p.ready)) ? true : undefined)
   }
 
+  /** "direct" as soon as it is, else what it is after 10 s. */
+  async path(network: string, nodeId: string): Promise<string> {
+    let path = "none"
+    const look = async (): Promise<string | undefined> => {
+      path = (await this.status()).networks.find((n) => n.network === network)?.peers.find((p) => p.nodeId === nodeId)?.path ?? "none"
+      return path === "direct" ? path : undefined
+    }
+    return until("a direct path", this.name, 10_000, look).catch(() => path)
+  }
+
   async apply(desired: Desired): Promise<void> {
     const plan: Wire<typeof Plan> = {
       networks: desired.networks.map((id) => ({ id, topologyVersion: 1 })),

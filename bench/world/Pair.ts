@@ -15,6 +15,8 @@ export interface Pair extends Running {
   readonly rejoin: (host: 0 | 1, network: string) => Promise<void>
   /** Adds the permits from source to far target in a joined network. */
   readonly permit: (network: string) => Promise<void>
+  /** How the first host's packets reach the second: waits a while for a direct path, tells what it is then. */
+  readonly path: (network: string) => Promise<string>
   /** Gives one host its whole plan again, with what `extra` adds to the source's. */
   readonly apply: (host: 0 | 1, extra?: Pick<Desired, "outbound" | "zones">) => Promise<void>
 }
@@ -67,6 +69,7 @@ export const startPair = async (name: string, networks: ReadonlyArray<string>): 
       await apply(1)
       await apply(0)
     },
+    path: (network) => pair[0].path(network, nodes.get(network)![1].nodeId),
     kill: async () => {
       for (const process of [...pair, source, far, headscale]) await process.kill()
     }

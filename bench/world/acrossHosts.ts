@@ -1,20 +1,20 @@
 /** Sandbox to alias to sandbox on another host: two meshds over their mesh, against relays over userspace WireGuard. */
+import { atLeast, atMost, product } from "../figures.ts"
 import { contest, type Contestant } from "./contest.ts"
 import { answering, port, serve } from "./loadgen.ts"
 import { hosts, ours, rivals } from "./namespaces.ts"
-import { options } from "./options.ts"
+import { note, options } from "./options.ts"
 import { startPair } from "./Pair.ts"
 import type { Running } from "./processes.ts"
 import * as rival from "./rivals.ts"
-import { atLeast, atMost, deliverContest, product } from "./rows.ts"
+import { deliverContest } from "./rows.ts"
 
 const direct = `${hosts[1].address}:9100`
 
 export const acrossHosts = async (): Promise<void> => {
   const running: Array<Running> = [await serve(rivals.far), await serve(hosts[1].netns, direct), ...await rival.startAcrossHosts()]
   const contestants: Array<Contestant> = [
-    { name: "haproxy over wireguard-go", netns: rivals.source, address: rival.acrossHaproxy },
-    { name: "go splice over wireguard-go", netns: rivals.source, address: rival.acrossSplice },
+    ...Object.values(rival.across).map((r) => ({ ...r, netns: rivals.source })),
     { name: "no relay, no encryption", netns: hosts[0].netns, address: direct }
   ]
   if (options().product) {
@@ -24,10 +24,11 @@ export const acrossHosts = async (): Promise<void> => {
     await pair.permit("net_across")
     await answering(pair, ours.source, `${pair.alias("net_across")}:${port}`)
     running.push(pair)
+    note(`across-hosts: the mesh's path is ${await pair.path("net_across")}`)
     contestants.unshift({ name: product, netns: ours.source, address: `${pair.alias("net_across")}:${port}` })
   }
   const outcome = await contest("across-hosts", contestants)
-  deliverContest("across-hosts", "haproxy over wireguard-go", outcome, [
+  deliverContest("across-hosts", rival.across.haproxy.name, outcome, [
     { figure: "tput1", what: "throughput, 1 stream", unit: "Gb/s", aim: atLeast(1.1) },
     { figure: "tput8", what: "throughput, 8 streams", unit: "Gb/s", aim: atLeast(1.1) },
     { figure: "rtt50", what: "round trip, median", unit: "us", aim: atMost(1.05) },

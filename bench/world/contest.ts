@@ -3,7 +3,7 @@
  * each round, so that drift of the machine falls on all of them alike.
  */
 import { measurements, take } from "./loadgen.ts"
-import { quietMoment } from "./quiet.ts"
+import { quietMoment } from "../quiet.ts"
 import { note, options } from "./options.ts"
 
 export interface Contestant {

@@ -2,13 +2,14 @@
  * Name service of a sandbox: meshd's compiled zone behind the packet filter, against dnsmasq with the same thousand names
  * straight on a port. The server has one processor to itself, the asking dnsperf the other.
  */
+import { atLeast, atMost, product } from "../figures.ts"
 import { writeFileSync } from "node:fs"
 import { emptyZone, hold, Host } from "./Host.ts"
 import { hosts, ours, rivals, run } from "./namespaces.ts"
 import { note, options } from "./options.ts"
 import { folder, output, start, until, type Running } from "./processes.ts"
-import { quietMoment } from "./quiet.ts"
-import { atLeast, atMost, deliverContest, product } from "./rows.ts"
+import { quietMoment } from "../quiet.ts"
+import { deliverContest } from "./rows.ts"
 import type { Outcome } from "./contest.ts"
 import { zoneOf } from "./zone.ts"
 

@@ -3,7 +3,7 @@
  * after a load, after it returned what it could. On the way, how long the first stream of each new network takes once the
  * join reports the peer as ready.
  */
-import type { Aim } from "../figures.ts"
+import { below, product, type Aim } from "../figures.ts"
 import { setTimeout as delay } from "node:timers/promises"
 import { emptyZone, type Desired } from "./Host.ts"
 import { loadgen, port, serve } from "./loadgen.ts"
@@ -11,8 +11,7 @@ import { ours } from "./namespaces.ts"
 import { deliver, note, options } from "./options.ts"
 import { startPair, type Pair } from "./Pair.ts"
 import { measure } from "./processes.ts"
-import { quietMoment } from "./quiet.ts"
-import { below, product } from "./rows.ts"
+import { quietMoment } from "../quiet.ts"
 import { zoneOf } from "./zone.ts"
 
 const networks = ["net_first", "net_a", "net_b", "net_c", "net_d", "net_e"]

@@ -2,13 +2,13 @@
  * Kill -9 of one meshd while a client in the source sandbox keeps asking: the time from the kill to the first new stream
  * that is answered again. This file restarts meshd at once and gives it its networks and plan back, as init and agent do.
  */
+import { below, product } from "../figures.ts"
 import { loadgen, port, serve } from "./loadgen.ts"
 import { inside, ours } from "./namespaces.ts"
 import { deliver, note, options } from "./options.ts"
 import { startPair } from "./Pair.ts"
-import { quietMoment } from "./quiet.ts"
-import { below, product } from "./rows.ts"
-import { Watch } from "./watch.ts"
+import { quietMoment } from "../quiet.ts"
+import { Watch } from "../Watch.ts"
 
 const network = "net_restart"
 

@@ -5,7 +5,9 @@
 import { writeFileSync } from "node:fs"
 import { filtered, hosts, inside, netnsFile, rivals, run, type Sandboxes } from "./namespaces.ts"
 import { answering, loadgen, port } from "./loadgen.ts"
-import { folder, output, start, until, type Running } from "./processes.ts"
+import { options } from "./options.ts"
+import { folder, start, type Running } from "./processes.ts"
+import { tunnel } from "./tunnel.ts"
 
 const haproxyGlobals = `global
   maxconn 4000
@@ -69,35 +71,27 @@ const trackLoopback = (netns: string): void => {
   run(inside(netns, ["nft", "-f", "-"]), "table ip gb {\n chain nat { type nat hook output priority -100; }\n}")
 }
 
-export const wireguard = ["10.98.0.1", "10.98.0.2"] as const
-export const acrossHaproxy = "127.64.9.3:8080"
-export const acrossSplice = "127.64.9.4:8080"
+export const across = {
+  haproxy: { name: "haproxy over wireguard-go", address: "127.64.9.3:8080" },
+  splice: { name: "go splice over wireguard-go", address: "127.64.9.4:8080" },
+  current: { name: "haproxy over today's wireguard-go", address: "127.64.9.6:8080" }
+} as const
 
-/** Two relays and Debian's wireguard-go between them, on the same two hosts. */
+/** Two relays at the ends of a tunnel, on the same two hosts; the aim names Debian's wireguard-go, today's is four years faster. */
 export const startAcrossHosts = async (): Promise<ReadonlyArray<Running>> => {
   const [h1, h2] = hosts
-  const keys = hosts.map(() => run(["wg", "genkey"]).trim())
-  const running: Array<Running> = []
-  for (const [i, host] of hosts.entries()) {
-    const device = `wg${i}`, other = 1 - i
-    const go = start(`wireguard-${i}`, host.netns, ["wireguard-go", "-f", device])
-    running.push(go)
-    await until("the WireGuard device", go.name, 5_000, async () =>
-      (await output(host.netns, ["ip", "-br", "link"])).includes(device) ? true : undefined)
-    writeFileSync(`${folder}/${device}.key`, `${keys[i]}\n`, { mode: 0o600 })
-    run(inside(host.netns, [
-      "wg", "set", device, "private-key", `${folder}/${device}.key`, "listen-port", "51820", "peer", run(["wg", "pubkey"], keys[other]).trim(),
-      "allowed-ips", `${wireguard[other]}/32`, "endpoint", `${hosts[other]!.address}:51820`
-    ]))
-    run(inside(host.netns, ["ip", "addr", "add", `${wireguard[i]}/24`, "dev", device]))
-    run(inside(host.netns, ["ip", "link", "set", device, "up"]))
-  }
+  const debian = await tunnel("deb", "wireguard-go", 98)
+  const current = await tunnel("cur", `${options().binaries}/wireguard-go-current`, 97)
   const target = `127.0.0.1:${port}`
-  const far = haproxy("haproxy-far", h2.netns, [{ listen: `${wireguard[1]}:7100`, dial: target, dialIn: rivals.far }])
-  const near = haproxy("haproxy-near", h1.netns, [{ listen: acrossHaproxy, listenIn: rivals.source, dial: `${wireguard[1]}:7100` }])
-  const spliceFar = relay("splice-far", rivals.far, h2.netns, `${wireguard[1]}:7200`, target)
-  const spliceNear = relay("splice-near", h1.netns, rivals.source, acrossSplice, `${wireguard[1]}:7200`)
-  await answering(near, rivals.source, acrossHaproxy)
-  await answering(spliceNear, rivals.source, acrossSplice)
-  return [...running, far, near, spliceFar, spliceNear]
+  const far = haproxy("haproxy-far", h2.netns, [debian, current].map(({ far }) => ({ listen: `${far}:7100`, dial: target, dialIn: rivals.far })))
+  const near = haproxy("haproxy-near", h1.netns, [
+    { listen: across.haproxy.address, listenIn: rivals.source, dial: `${debian.far}:7100` },
+    { listen: across.current.address, listenIn: rivals.source, dial: `${current.far}:7100` }
+  ])
+  const spliceFar = relay("splice-far", rivals.far, h2.netns, `${debian.far}:7200`, target)
+  const spliceNear = relay("splice-near", h1.netns, rivals.source, across.splice.address, `${debian.far}:7200`)
+  await answering(near, rivals.source, across.haproxy.address)
+  await answering(near, rivals.source, across.current.address)
+  await answering(spliceNear, rivals.source, across.splice.address)
+  return [...debian.running, ...current.running, far, near, spliceFar, spliceNear]
 }

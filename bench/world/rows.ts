@@ -1,9 +1,7 @@
 /** From a contest to the figures of its row: which contestant is the product, which the rival, and the aim of each figure. */
-import type { Aim } from "../figures.ts"
 import type { Outcome } from "./contest.ts"
+import { product, type Aim } from "../figures.ts"
 import { deliver } from "./options.ts"
-
-export const product = "gstacks"
 
 export interface Wanted {
   readonly figure: string
@@ -11,10 +9,6 @@ export interface Wanted {
   readonly unit: string
   readonly aim?: Aim
 }
-
-export const atLeast = (limit: number): Aim => ({ kind: "ratio", op: ">=", limit })
-export const atMost = (limit: number): Aim => ({ kind: "ratio", op: "<=", limit })
-export const below = (limit: number): Aim => ({ kind: "value", op: "<", limit })
 
 export const deliverContest = (row: string, rival: string, outcome: Outcome, wanted: ReadonlyArray<Wanted>): void => {
   const others = outcome.names.filter((name) => name !== product && name !== rival)

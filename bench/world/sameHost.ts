@@ -1,4 +1,5 @@
 /** Sandbox to alias to sandbox on one host: one meshd between two namespaces, against one HAProxy between two others. */
+import { atLeast, product } from "../figures.ts"
 import { contest, type Contestant } from "./contest.ts"
 import { hold, Host } from "./Host.ts"
 import { answering, port, serve } from "./loadgen.ts"
@@ -6,7 +7,7 @@ import { filtered, hosts, ours, rivals } from "./namespaces.ts"
 import { options } from "./options.ts"
 import type { Running } from "./processes.ts"
 import * as rival from "./rivals.ts"
-import { atLeast, deliverContest, product } from "./rows.ts"
+import { deliverContest } from "./rows.ts"
 
 const alias = "127.64.1.1"
 const loopback = "127.0.0.1:9100"

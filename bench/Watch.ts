@@ -15,11 +15,11 @@ export class Watch implements Disposable {
   readonly #lines: AsyncIterator<string>
 
   /** `argv` runs `loadgen watch` where the client lives. */
-  constructor(argv: ReadonlyArray<string>) {
+  constructor(argv: ReadonlyArray<string>, env: NodeJS.ProcessEnv = process.env) {
     const [command, ...args] = argv
-    const process = spawn(command!, args, { stdio: ["ignore", "pipe", "inherit"] })
-    this.#process = process
-    this.#lines = createInterface({ input: process.stdout })[Symbol.asyncIterator]()
+    const child = spawn(command!, args, { env, stdio: ["ignore", "pipe", "inherit"] })
+    this.#process = child
+    this.#lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   }
 
   async next(): Promise<Sight> {

@@ -1,0 +1,99 @@
+/**
+ * A disposable cluster with one network: `server` on the second host publishes `api:8080`, and a client sandbox on each
+ * other host makes that every agent takes part. Changes go straight to the HTTP API, so that no CLI start is timed.
+ */
+import { startCluster, type Cluster } from "../../test/harness/cluster.ts"
+import { binaries, root } from "../tools.ts"
+import { Watch } from "../Watch.ts"
+
+export const loadgen = `${binaries}/loadgen`
+const gstacks = `${root}bin/gstacks`
+
+export interface Changed<A> {
+  readonly value: A
+  readonly change: { readonly version: number }
+}
+
+const open = new Set<Story>()
+
+/** For an interrupt: ends the clusters that run and removes their folders. */
+export const endStories = (): Promise<unknown> => Promise.allSettled([...open].map((story) => story[Symbol.asyncDispose]()))
+
+export class Story implements AsyncDisposable {
+  readonly cluster: Cluster
+  readonly hosts: number
+
+  private constructor(cluster: Cluster, hosts: number) {
+    this.cluster = cluster
+    this.hosts = hosts
+  }
+
+  static async begin(hosts: number): Promise<Story> {
+    const story = new Story(await startCluster({ hosts }), hosts)
+    open.add(story)
+    try {
+      await story.#set()
+      return story
+    } catch (error) {
+      await story[Symbol.asyncDispose]()
+      throw error
+    }
+  }
+
+  async #set(): Promise<void> {
+    await this.gstacks("network", "create", "bench")
+    await this.gstacks("sandbox", "run", "server", "--agent", "host-2", "--", loadgen, "serve", "-addr", "127.0.0.1:8080")
+    await this.gstacks("network", "attach", "bench", "server", "--alias", "api", "--port", "8080")
+    for (let host = 1; host <= this.hosts; host++) {
+      if (host === 2) continue
+      const client = host === 1 ? "client" : `client-${host}`
+      await this.gstacks("sandbox", "run", client, "--agent", `host-${host}`, "--", "sleep", "infinity")
+      await this.gstacks("network", "attach", "bench", client)
+    }
+  }
+
+  async gstacks(...args: ReadonlyArray<string>): Promise<string> {
+    const { code, stderr, stdout } = await this.cluster.gstacks(...args)
+    if (code !== 0) throw new Error(`gstacks ${args.join(" ")}: exit ${code}\n${stdout}${stderr}`)
+    return stdout
+  }
+
+  async api<A>(method: "GET" | "POST" | "DELETE", path: string, body?: object): Promise<A> {
+    const response = await fetch(`${this.cluster.url}/api/v1/${path}`, {
+      method, headers: { authorization: `Bearer ${this.cluster.token}`, "content-type": "application/json" },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) })
+    })
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`)
+    return await response.json() as A
+  }
+
+  allow(): Promise<Changed<{ readonly id: string }>> {
+    return this.api("POST", "networks/bench/rules", { from: "sandbox:client", to: "api", port: 8080 })
+  }
+
+  revoke(rule: string): Promise<Changed<unknown>> {
+    return this.api("DELETE", `networks/bench/rules/${rule}`)
+  }
+
+  /** Waits until all agents have the version; milliseconds from its commit to the last acknowledgement. */
+  async applied(version: number): Promise<number> {
+    const path = `networks/bench/receipts/${version}?timeoutMs=10000`
+    const receipt = await this.api<{ readonly elapsedMs: number | null; readonly applied: number; readonly participants: number }>("GET", path)
+    if (receipt.elapsedMs === null || receipt.applied < this.hosts) {
+      throw new Error(`version ${version} was applied by ${receipt.applied} of ${this.hosts} agents within 10 s`)
+    }
+    return receipt.elapsedMs
+  }
+
+  /** The client sandbox asks `api:8080` again and again. */
+  async watch(seconds: number): Promise<Watch> {
+    const { address } = await this.api<{ readonly address: string }>("GET", "networks/bench/resolve/api")
+    return new Watch(
+      [gstacks, "sandbox", "exec", "client", "--", loadgen, "watch", "-addr", `${address}:8080`, "-seconds", String(seconds)], this.cluster.env)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    open.delete(this)
+    await this.cluster.stop()
+  }
+}

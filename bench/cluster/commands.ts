@@ -1,0 +1,35 @@
+/** What a person waits for: the help text, and the whole demo once everything is built. */
+import { spawnSync } from "node:child_process"
+import { below, product, type Figure } from "../figures.ts"
+import { quietMoment } from "../quiet.ts"
+import { root } from "../tools.ts"
+
+const patienceMs = 20_000
+
+const timed = (command: string, args: ReadonlyArray<string>): number => {
+  const begun = performance.now()
+  const { status, stderr } = spawnSync(command, args, { cwd: root, encoding: "utf8" })
+  if (status !== 0) throw new Error(`${command} ${args.join(" ")}: exit ${status}\n${stderr}`)
+  return performance.now() - begun
+}
+
+const repeat = async (times: number, sample: () => number): Promise<{ readonly samples: ReadonlyArray<number>; readonly foreignLoad: number }> => {
+  const samples: Array<number> = []
+  let foreignLoad = 0
+  for (let i = 0; i < times; i++) {
+    foreignLoad = Math.max(foreignLoad, await quietMoment(patienceMs))
+    samples.push(sample())
+  }
+  return { samples, foreignLoad }
+}
+
+export const help = async (found: (figure: Figure) => void, rounds: number): Promise<void> => {
+  const { foreignLoad, samples } = await repeat(rounds * 4, () => timed("bin/gstacks", ["--help"]))
+  found({ row: "help", what: "gstacks --help", unit: "ms", ours: { name: product, samples }, references: [], aim: below(300), foreignLoad })
+}
+
+export const demo = async (found: (figure: Figure) => void, rounds: number): Promise<void> => {
+  timed("npm", ["run", "demo", "--", "--once"]) // the first one may build
+  const { foreignLoad, samples } = await repeat(rounds, () => timed("npm", ["run", "demo", "--", "--once"]) / 1e3)
+  found({ row: "demo", what: "second npm run demo -- --once", unit: "s", ours: { name: product, samples }, references: [], aim: below(20), foreignLoad })
+}
