@@ -17,9 +17,12 @@ import * as words from "./words.ts"
 /** Stays where the caller is, as far as the world has that folder. */
 const inSameFolder = 'cd "$0" 2>/dev/null || cd /; exec "$@"'
 
-/** Arguments of nsenter. The host's namespace is opened by path, since it is a mount of the world only. */
+/**
+ * Arguments of nsenter. The host's namespace is opened by path, since it is a mount of the world only. Root stays root of the machine:
+ * in the world's user namespace nobody may change groups, as tcpdump does at its start.
+ */
 export const enter = (init: number, host: string, folder: string, command: ReadonlyArray<string>): ReadonlyArray<string> => [
-  `--target=${init}`, "--user", "--preserve-credentials", "--mount", "--pid",
+  `--target=${init}`, ...process.getuid?.() === 0 ? [] : ["--user", "--preserve-credentials"], "--mount", "--pid",
   `--net=${host === "control" ? `/proc/${init}/ns/net` : `/proc/${init}/root/run/netns/${host}`}`,
   "--", "sh", "-c", inSameFolder, folder, ...command
 ]
@@ -55,5 +58,5 @@ export const exec = Command.make("exec", { name: words.cluster, host: words.host
   if (code !== 0) return yield* new ExitWith({ code })
 }, Effect.catchTag("Failure", (failure) => Effect.fail(new Failure({ problem: failure.problem, exitCode: 125 }))))).pipe(
   Command.withDescription("Run a tool on a host of the cluster; everything after -- is passed as it is"),
-  Command.withExamples([{ command: "gstacks dev exec host-1 -- ip address" }, { command: "gstacks dev exec host-2 -- tcpdump -Z root -ni eth0" }])
+  Command.withExamples([{ command: "gstacks dev exec host-1 -- ip address" }, { command: "gstacks dev exec host-2 -- tcpdump -ni eth0" }])
 )

@@ -52,7 +52,7 @@ The cluster stays up until Ctrl-C. In another terminal:
   gstacks network test dev sandbox:web api:8080
   gstacks debug actors
   gstacks dev status --name demo
-  gstacks dev exec --name demo host-1 -- tcpdump -Z root -ni eth0`
+  gstacks dev exec --name demo host-1 -- tcpdump -ni eth0`
 
 const demo = Effect.scoped(Effect.gen(function*() {
   const other = Starter.running(cluster)

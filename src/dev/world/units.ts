@@ -60,7 +60,7 @@ export const meshdUnit = (config: WorldConfig, host: string): UnitSpec =>
 
 /** `tokenFile` is there only for a host that is not enrolled yet. */
 export const agentUnit = (config: WorldConfig, host: string, tokenFile: string | null): UnitSpec =>
-  onHost(config, host, "agent", [process.execPath, join(config.bundles, "agent.mjs")], {
+  onHost(config, host, "agent", [process.execPath, "--max-semi-space-size=2", join(config.bundles, "agent.mjs")], {
     GLOBALSTACKS_CONTROL_URL: controlUrl,
     GLOBALSTACKS_AGENT_NAME: host,
     ...(tokenFile === null ? {} : { GLOBALSTACKS_AGENT_ENROLMENT_TOKEN_FILE: tokenFile }),
