@@ -2,7 +2,7 @@
  * Removes nodes from the coordinator that have no business there: of removed networks and agents, of agents that left a network a
  * while ago, and those that a later join of the same agent has replaced. Nodes that carry none of our tags are not touched.
  */
-import { Context, Effect, Layer, PubSub, Queue, Schema, Stream, SubscriptionRef } from "effect"
+import { Context, Effect, Layer, Option, PubSub, Queue, Schema, Stream, SubscriptionRef } from "effect"
 import { SqlClient } from "effect/sql"
 import type { Node } from "./Headscale/Api.ts"
 import { networkOfTag } from "./Headscale/policy.ts"
@@ -14,6 +14,7 @@ import { now, rows, stored } from "./Store.ts"
 /** An agent keeps its node for a minute after its last member left; coming back within this time it finds it unchanged. */
 const graceMinutes = 5
 const sweepEvery = "5 minutes"
+const retryAfter = "5 seconds"
 
 const Kept = Schema.Struct({ id: Schema.String })
 
@@ -29,7 +30,9 @@ const make = Effect.gen(function*() {
   const wanted = yield* Queue.sliding<void>(1)
 
   const sweep = Effect.gen(function*() {
-    const api = yield* mesh.api
+    const found = yield* SubscriptionRef.get(mesh.current)
+    if (Option.isNone(found)) return // asked again when it appears
+    const api = found.value
     const left = new Date((yield* now).getTime() - graceMinutes * 60_000)
     yield* stored(sql`delete from mesh_nodes n using topology_acks t where t.network_id = n.network_id and t.agent_id = n.agent_id and t.left_at < ${left}`)
     yield* stored(sql`delete from mesh_nodes n using networks w where w.id = n.network_id and w.deleted_at is not null`)
@@ -46,7 +49,10 @@ const make = Effect.gen(function*() {
 
   const request = Effect.asVoid(Queue.offer(wanted, undefined))
   yield* Queue.take(wanted).pipe(
-    Effect.andThen(Effect.catch(sweep, (problem) => Effect.logWarning("The mesh could not be tidied; it is tried again.", problem))),
+    Effect.andThen(Effect.catch(sweep, (problem) => Effect.andThen(
+      Effect.logWarning(`The mesh could not be tidied; it is tried again. ${problem.detail}`),
+      Effect.forkScoped(Effect.delay(request, retryAfter))
+    ))),
     Effect.forever, Effect.forkScoped
   )
   yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(sweepEvery), request)))

@@ -51,7 +51,8 @@ const make = Effect.gen(function*() {
         const receipt = yield* read(network, version)
         const left = deadline - (yield* Clock.currentTimeMillis)
         if (isComplete(receipt) || left <= 0) return receipt
-        const next = PubSub.take(updates).pipe(Effect.repeat({ until: (item) => item._tag === "Missed" || item.networkId === network.id }))
+        // Acknowledgements come in bursts: one look for all that have arrived.
+        const next = PubSub.takeAll(updates).pipe(Effect.repeat({ until: (items) => items.some((item) => item._tag === "Missed" || item.networkId === network.id) }))
         yield* Effect.timeoutOption(next, left)
       }
     }, Effect.scoped)

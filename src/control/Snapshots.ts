@@ -5,7 +5,7 @@
 import { Context, Effect, Layer, Option } from "effect"
 import type { NetworkId } from "../domain/Ids.ts"
 import type { StoreUnavailable } from "../domain/Problems.ts"
-import { diff, type Topology } from "../domain/Topology.ts"
+import { diff, type Topology, type TopologyDelta } from "../domain/Topology.ts"
 import type { TopologyUpdate } from "../protocol/agent/AgentRpcs.ts"
 import { Topologies } from "./Topologies.ts"
 
@@ -19,6 +19,7 @@ const make = Effect.gen(function*() {
   const refresh = (network: NetworkId): Effect.Effect<Option.Option<Topology>, StoreUnavailable> => Effect.map(topologies.load(network), (loaded) => {
     if (Option.isNone(loaded)) {
       kept.delete(network)
+      deltas.delete(network)
       return loaded
     }
     const versions = kept.get(network) ?? []
@@ -27,6 +28,16 @@ const make = Effect.gen(function*() {
     kept.set(network, [...versions.slice(1 - keptVersions), loaded.value])
     return loaded
   })
+
+  /** Nearly all agents of a network need the same one at the same time. */
+  const deltas = new Map<NetworkId, TopologyDelta>()
+  const delta = (before: Topology, after: Topology): TopologyDelta => {
+    const known = deltas.get(after.networkId)
+    if (known?.base === before.version && known.version === after.version) return known
+    const made = diff(before, after)
+    deltas.set(after.networkId, made)
+    return made
+  }
 
   return {
     refresh,
@@ -37,7 +48,7 @@ const make = Effect.gen(function*() {
     /** What takes an agent that has `base` to `topology`. */
     update: (topology: Topology, base: number | null): TopologyUpdate => {
       const before = kept.get(topology.networkId)?.find((version) => version.version === base)
-      return before === undefined ? { _tag: "Snapshot", topology } : { _tag: "Delta", delta: diff(before, topology) }
+      return before === undefined ? { _tag: "Snapshot", topology } : { _tag: "Delta", delta: delta(before, topology) }
     }
   }
 })

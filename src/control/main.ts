@@ -1,6 +1,6 @@
-/** `gstacks control`: the control plane's process. */
+/** `gstacks control`: the control plane's process. Ends with 0 when it was told to, with 1 and the reason in the log when it cannot go on. */
 import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"
-import { Effect, Layer, Logger } from "effect"
+import { Cause, Effect, Exit, Layer, Logger } from "effect"
 import { HttpRouter } from "effect/http"
 import { ensureAdminToken } from "./adminToken.ts"
 import * as Config from "./Config.ts"
@@ -23,5 +23,10 @@ const program = Effect.gen(function*() {
 })
 
 const logs = Logger.layer([Logger.withConsoleError(Logger.formatJson)])
+const isFailure = (exit: Exit.Exit<unknown, unknown>): boolean => Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)
 
-program.pipe(Effect.provide(Layer.merge(NodeHttpServer.layerHttpServices, logs)), NodeRuntime.runMain)
+program.pipe(
+  Effect.tapCause((cause) => Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logFatal("The control plane cannot go on.", cause)),
+  Effect.provide(Layer.merge(NodeHttpServer.layerHttpServices, logs)),
+  NodeRuntime.runMain({ disableErrorReporting: true, teardown: (exit, end) => end(isFailure(exit) ? 1 : 0) })
+)

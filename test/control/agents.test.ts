@@ -33,7 +33,7 @@ const scene = Effect.fnUntraced(function*(hosts: ReadonlyArray<{ readonly name: 
   return { network, id: value.id, sandboxes, attach, receipt }
 })
 
-layer(server, { timeout: "30 seconds", excludeTestServices: true })("agents", (it) => {
+layer(server, { timeout: "2 minutes", excludeTestServices: true })("agents", (it) => {
   it.effect("the upgrade is refused without a credential that is known", () => Effect.gen(function*() {
     const { url } = yield* Server
     const refused = yield* Effect.exit(fakeAgent({ url, credential: "gsa_wrong" }))

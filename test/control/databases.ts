@@ -4,12 +4,13 @@ import { Effect, Layer } from "effect"
 import * as ControlPlane from "../../src/control/ControlPlane.ts"
 import type { DatabaseSource } from "../../src/control/sql/Database.ts"
 import { Principal } from "../../src/protocol/http/Api.ts"
+import { pgliteTemplate } from "../harness/pgliteTemplate.ts"
 import { postgres } from "../harness/postgres.ts"
 
 const operator = Layer.succeed(Principal, { name: "operator" })
 
 const controlPlane = (database: DatabaseSource) => ControlPlane.layer({ database, mesh: { _tag: "None" }, stateDir: "/nonexistent" })
-const embedded = controlPlane({ _tag: "Memory" })
+const embedded = Layer.unwrap(Effect.map(Effect.promise(pgliteTemplate), (template) => controlPlane({ _tag: "Memory", template })))
 const server = Layer.unwrap(Effect.gen(function*() {
   const { database } = yield* postgres
   return controlPlane({ _tag: "Url", url: yield* database })
@@ -20,7 +21,7 @@ type Methods = Parameters<Parameters<ReturnType<typeof layer<Services, unknown>>
 
 export const onBothDatabases = (name: string, tests: (it: Methods) => void): void => {
   describe(name, () => {
-    layer(Layer.merge(embedded, operator), { timeout: "30 seconds", excludeTestServices: true })("on PGlite", (it) => tests(it as Methods))
-    layer(Layer.merge(server, operator), { timeout: "30 seconds", excludeTestServices: true })("on PostgreSQL", (it) => tests(it as Methods))
+    layer(Layer.merge(embedded, operator), { timeout: "2 minutes", excludeTestServices: true })("on PGlite", (it) => tests(it as Methods))
+    layer(Layer.merge(server, operator), { timeout: "2 minutes", excludeTestServices: true })("on PostgreSQL", (it) => tests(it as Methods))
   })
 }

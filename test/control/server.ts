@@ -14,6 +14,7 @@ import * as Routes from "../../src/control/http/Routes.ts"
 import type { DatabaseSource } from "../../src/control/sql/Database.ts"
 import { AgentName } from "../../src/domain/DnsLabel.ts"
 import { Api, Authorization } from "../../src/protocol/http/Api.ts"
+import { pgliteTemplate } from "../harness/pgliteTemplate.ts"
 import { fakeAgent, type FakeAgentOptions } from "../harness/fakeAgent.ts"
 
 export const temporaryFolder = Effect.acquireRelease(
@@ -49,7 +50,9 @@ export const serve = Effect.fn("serve")(function*(stateDir: string, port = 0) {
   }
 })
 
-export const controlPlane = (stateDir: string, database: DatabaseSource = { _tag: "Memory" }, mesh: MeshConfig = { _tag: "None" }) =>
-  Layer.merge(ControlPlane.layer({ database, mesh, stateDir }), NodeHttpServer.layerHttpServices).pipe(
+export const controlPlane = (stateDir: string, database: DatabaseSource = { _tag: "Memory" }, mesh: MeshConfig = { _tag: "None" }) => Layer.unwrap(Effect.gen(function*() {
+  const source = database._tag === "Memory" ? { ...database, template: yield* Effect.promise(pgliteTemplate) } : database
+  return Layer.merge(ControlPlane.layer({ database: source, mesh, stateDir }), NodeHttpServer.layerHttpServices).pipe(
     Layer.provideMerge(Layer.succeed(References.MinimumLogLevel, "Error"))
   )
+}))

@@ -13,15 +13,18 @@ import { makePgliteConnector } from "./PgliteConnector.ts"
 
 export type DatabaseSource =
   | { readonly _tag: "Embedded"; readonly directory: string }
-  | { readonly _tag: "Memory" }
+  /** For tests: gone with the process. `template`: a dumped data directory to start from. */
+  | { readonly _tag: "Memory"; readonly template?: Blob }
   | { readonly _tag: "Url"; readonly url: Redacted.Redacted }
 
 const names = { transformResultNames: String.snakeToCamel, transformJson: false }
 
-const embedded = (directory: string | undefined) => Layer.unwrap(Effect.gen(function*() {
-  if (directory !== undefined) yield* lockDirectory(directory)
+const embedded = (source: Exclude<DatabaseSource, { readonly _tag: "Url" }>) => Layer.unwrap(Effect.gen(function*() {
+  if (source._tag === "Embedded") yield* lockDirectory(source.directory)
   const db = yield* Effect.acquireRelease(
-    Effect.promise(() => PGlite.create(directory === undefined ? "memory://" : join(directory, "pgdata"))),
+    Effect.promise(() => source._tag === "Embedded"
+      ? PGlite.create(join(source.directory, "pgdata"))
+      : PGlite.create({ dataDir: "memory://", ...(source.template === undefined ? {} : { loadDataDir: source.template }) })),
     (db) => Effect.promise(() => db.close())
   )
   return PgClient.layer({ ...names, username: "postgres", database: "postgres", maxConnections: 4, stream: makePgliteConnector(db) })
@@ -32,6 +35,6 @@ const migrate = PgMigrator.layer({ table: "migrations", loader: PgMigrator.fromR
 export const layer = (source: DatabaseSource) => {
   const client = source._tag === "Url"
     ? PgClient.layer({ ...names, url: source.url, maxConnections: 10, applicationName: "gstacks" })
-    : embedded(source._tag === "Embedded" ? source.directory : undefined)
+    : embedded(source)
   return Layer.provideMerge(migrate, client)
 }

@@ -58,13 +58,9 @@ class Connection extends Duplex {
     let complete = false
     for (const frame of frames) {
       if (frame.type === Frontend.startup && frame.body.length >= 4 && frame.body.readInt32BE(0) === cancelRequestCode) {
-        this.push(null) // a running statement cannot be cancelled: it shares the thread with us
-        return done()
+        return this.hangUp(done) // a running statement cannot be cancelled: it shares the thread with us
       }
-      if (frame.type === Frontend.terminate) {
-        this.push(null)
-        return done()
-      }
+      if (frame.type === Frontend.terminate) return this.hangUp(done)
       this.follow(frame.type, frame.body)
       complete ||= frame.type === Frontend.startup || frame.type === Frontend.sync || frame.type === Frontend.query || frame.type === Frontend.password
     }
@@ -81,6 +77,12 @@ class Connection extends Duplex {
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     this.turns.leaveQueue(this)
     void this.reset().finally(() => done(error))
+  }
+
+  private hangUp(done: () => void): void {
+    this.once("end", () => this.destroy())
+    this.push(null)
+    done()
   }
 
   /** Which statements this connection has prepared, so that they can be dropped with it. */
