@@ -31,13 +31,16 @@ import { SandboxDriver } from "./sandboxes/SandboxDriver.ts"
 import { Sandboxes } from "./Sandboxes.ts"
 import { Topologies } from "./Topologies.ts"
 
+/** A few thousand entries of history: enough to see how something came about. */
+const journalBytes = 1024 * 1024
+
 /** Everything but the settings, over a given driver of sandboxes. */
 export const servicesWith = <E, R>(driver: Layer.Layer<SandboxDriver, E, R>) => Layer.mergeAll(LocalApi.layer, Link.layer, HostListener.layer, AliasListeners.layer).pipe(
   Layer.provideMerge(Layer.mergeAll(Diagnostics.layer, Networks.layer, Host.layer, Exec.layer)),
   Layer.provideMerge(Layer.mergeAll(Membership.layer, Sandboxes.layer)),
   Layer.provideMerge(Layer.mergeAll(MeshFiles.layer, driver)),
   Layer.provideMerge(DataPlane.layer),
-  Layer.provideMerge(Layer.mergeAll(Topologies.layer, Freshness.layer, Credential.layer, Control.layer, ActorSystem.layer)),
+  Layer.provideMerge(Layer.mergeAll(Topologies.layer, Freshness.layer, Credential.layer, Control.layer, ActorSystem.layerWith({ journalBytes }))),
   Layer.provideMerge(Knowledge.layer)
 )
 export const services = servicesWith(SandboxDriver.layer)

@@ -57,7 +57,8 @@ const make = Effect.fnUntraced(function*() {
     yield* Effect.addFinalizer(() => Effect.sync(() => { if (control.client === client) control.client = undefined }))
     yield* freshness.inTouch
     emit({ type: "session.opened" })
-    yield* Effect.forkScoped(client.DesiredSandboxes().pipe(
+    yield* Effect.forkScoped(sandboxes.reportAll.pipe(
+      Effect.andThen(client.DesiredSandboxes()),
       Effect.flatMap(sandboxes.reconcile),
       Effect.matchCauseEffect({
         onFailure: (cause) => Effect.logWarning("the desired sandboxes are not known", cause),

@@ -37,6 +37,8 @@ export class Sandboxes extends Context.Service<Sandboxes, {
   readonly children: () => ReadonlyArray<ChildSpec>
   /** Tells the control plane of every change, for ever. What happens while it is away it learns at the next attach. */
   readonly report: Effect.Effect<void>
+  /** Tells it of all, as they are now: for what changed between its last word and this connection. */
+  readonly reportAll: Effect.Effect<void>
 }>()("gstacks/agent/Sandboxes") {
   static readonly layer = Layer.effect(Sandboxes, Effect.suspend(() => make()))
 }
@@ -103,6 +105,10 @@ const make = Effect.fnUntraced(function*() {
     return Effect.forEach(works, (work) => work, { discard: true, concurrency: 8 })
   }
 
+  const reporting = (yield* Semaphore.make(1)).withPermit
+  /** One at a time and always the present state, so that the last word is the latest. */
+  const tell = (id: SandboxId) => reporting(Effect.flatMap(status(id), (now) => control.call((client) => client.ReportSandbox({ status: now })))).pipe(Effect.ignore)
+
   return Sandboxes.of({
     start, stop, remove: forget, reconcile, folder,
     statuses: Effect.suspend(() => Effect.forEach(known.keys(), (id) => Effect.option(status(id)))).pipe(Effect.map((all) => all.flatMap(Option.toArray))),
@@ -111,7 +117,8 @@ const make = Effect.fnUntraced(function*() {
     report: actors.changes(Address.sandboxes).pipe(
       Stream.filterMap((snapshot) => snapshot.machine === "sandbox" ? Result.succeed(statusOf(snapshot)) : Result.failVoid),
       Stream.changesWith((a, b) => a.id === b.id && a.state === b.state),
-      Stream.runForEach((now) => Effect.ignore(control.call((client) => client.ReportSandbox({ status: now })))))
+      Stream.runForEach(({ id }) => tell(id))),
+    reportAll: Effect.suspend(() => Effect.forEach(known.keys(), tell, { discard: true }))
   })
 })
 
