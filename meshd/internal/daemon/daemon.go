@@ -85,6 +85,9 @@ func (d *Daemon) openSandbox(ref sandbox.Ref, permitted []netip.AddrPort, zone *
 
 func (d *Daemon) flowChanged(e relay.Event) {
 	d.counters.count(e)
+	if e.Error != "" {
+		d.log.Debug("flow failed", "flow", e.ID, "end", e.End, "error", e.Error)
+	}
 	d.memory.flow(e)
 	d.events.Publish("flow", e)
 }

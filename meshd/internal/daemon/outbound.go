@@ -71,19 +71,14 @@ func (d *Daemon) local(flow *relay.Flow, source *relay.Side, permit engine.Outbo
 
 // remote opens a mesh stream, and lets the client's bytes flow before the verdict.
 func (d *Daemon) remote(flow *relay.Flow, source *relay.Side, permit engine.Outbound, version uint64) {
-	stream, n, err := d.dial(context.Background(), permit.Network, permit.Target.Address)
+	stream, n, err := d.dial(context.Background(), permit.Target.Address, wire.Preface{Network: permit.Network, Alias: permit.Alias,
+		Port: permit.Port, Source: permit.Sandbox, Version: version, Trace: flow.ID()})
 	if err != nil {
 		flow.Fail(relay.Unreachable, err)
 		return
 	}
 	target := relay.Mesh(stream, false, n.Chunked())
 	if !flow.Attach(target) {
-		return
-	}
-	err = wire.WriteFrame(stream, wire.Preface{V: wire.Version, Network: permit.Network, Alias: permit.Alias, Port: permit.Port,
-		Source: permit.Sandbox, Version: version, Framed: n.Chunked(), Trace: flow.ID()})
-	if err != nil {
-		flow.Fail(relay.Unreachable, err)
 		return
 	}
 	flow.Relay(source, target, func() (relay.End, error) {
@@ -99,13 +94,19 @@ func (d *Daemon) remote(flow *relay.Flow, source *relay.Side, permit engine.Outb
 	})
 }
 
-// dial opens a mesh stream to the meshd of a network's node.
-func (d *Daemon) dial(ctx context.Context, network string, to netip.Addr) (net.Conn, *node.Node, error) {
-	n := d.nodes.Get(network)
+// dial opens a mesh stream to the meshd of a node of the preface's network, and
+// says the preface.
+func (d *Daemon) dial(ctx context.Context, to netip.Addr, p wire.Preface) (net.Conn, *node.Node, error) {
+	n := d.nodes.Get(p.Network)
 	if n == nil {
 		return nil, nil, errNoNode
 	}
-	c, err := n.Dial(ctx, to)
+	p.V, p.Framed = wire.Version, n.Chunked()
+	first, err := wire.Frame(p)
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err := n.Dial(ctx, to, first)
 	return c, n, err
 }
 

@@ -90,18 +90,15 @@ func (d *Daemon) touch(ctx context.Context, sandbox string, port uint16) error {
 // without that of the connect, which the target tells.
 func (d *Daemon) probeNode(ctx context.Context, r *probeResult, p probeParams, target engine.Target, version uint64) {
 	start := time.Now()
-	stream, n, err := d.dial(ctx, p.Network, target.Address)
+	stream, _, err := d.dial(ctx, target.Address, wire.Preface{Network: p.Network, Alias: p.Alias, Port: p.Port,
+		Source: p.Sandbox, Version: version, Probe: true})
 	r.add("dial", time.Since(start), err)
 	if err != nil {
 		return
 	}
 	defer stream.Close()
 	start = time.Now()
-	v, err := wire.Verdict{}, wire.WriteFrame(stream, wire.Preface{V: wire.Version, Network: p.Network, Alias: p.Alias,
-		Port: p.Port, Source: p.Sandbox, Version: version, Framed: n.Chunked(), Probe: true})
-	if err == nil {
-		v, err = readVerdict(stream)
-	}
+	v, err := readVerdict(stream)
 	took := time.Since(start)
 	connect := time.Duration(v.ConnectMicros) * time.Microsecond
 	switch {

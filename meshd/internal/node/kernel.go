@@ -85,7 +85,7 @@ func (k *kernel) attach(_ *tsnet.Server, self netip.Addr) error {
 }
 
 func (k *kernel) listen() (l net.Listener, err error) {
-	lc := net.ListenConfig{KeepAliveConfig: keepAlive}
+	lc := net.ListenConfig{KeepAliveConfig: keepAlive, Control: acceptWithSYN}
 	lc.SetMultipathTCP(false) // splice(2) and MPTCP do not go together
 	err = netns.Within(k.ns, func() error {
 		l, err = lc.Listen(context.Background(), "tcp4", netip.AddrPortFrom(k.self, StreamPort).String())
@@ -94,12 +94,12 @@ func (k *kernel) listen() (l net.Listener, err error) {
 	return l, err
 }
 
-func (k *kernel) dial(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
+func (k *kernel) dial(ctx context.Context, to netip.AddrPort, first []byte) (net.Conn, error) {
 	fd, err := k.sockets.take()
 	if err != nil {
 		return nil, err
 	}
-	return connect(ctx, fd, to)
+	return connect(ctx, fd, to, first)
 }
 
 func (k *kernel) close() {

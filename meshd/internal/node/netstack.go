@@ -52,8 +52,18 @@ func (u *userspace) listen() (net.Listener, error) {
 	return u.server.Listen("tcp", fmt.Sprintf(":%d", StreamPort))
 }
 
-func (u *userspace) dial(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
-	return u.server.Sys().Dialer.Get().NetstackDialTCP(ctx, to)
+func (u *userspace) dial(ctx context.Context, to netip.AddrPort, first []byte) (net.Conn, error) {
+	c, err := u.server.Sys().Dialer.Get().NetstackDialTCP(ctx, to)
+	if err != nil {
+		return nil, err
+	}
+	if len(first) > 0 {
+		if _, err := c.Write(first); err != nil {
+			c.Close()
+			return nil, err
+		}
+	}
+	return c, nil
 }
 
 func (u *userspace) close() {}

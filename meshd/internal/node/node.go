@@ -7,7 +7,6 @@ package node
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -17,11 +16,6 @@ import (
 
 	"tailscale.com/client/local"
 	"tailscale.com/tsnet"
-)
-
-const (
-	dialDeadline = 3 * time.Second
-	readyWait    = 2 * time.Second // part of the dial's deadline
 )
 
 var (
@@ -90,48 +84,6 @@ func (n *Node) Chunked() bool { return n.carrier.kind() == kindNetstack }
 // Caller is the stable id of the peer behind an accepted stream.
 func (n *Node) Caller(ctx context.Context, c net.Conn) (string, error) {
 	return n.callers.who(ctx, n.client, c.RemoteAddr())
-}
-
-// Dial opens a stream to a peer's meshd. A peer that is not ready yet is waited for,
-// shortly; an address that is no peer's fails at once, because the library would
-// dial it on the host's own network otherwise.
-func (n *Node) Dial(ctx context.Context, to netip.Addr) (net.Conn, error) {
-	if to == n.self {
-		return nil, fmt.Errorf("%v is this node itself: the permit should lead to a sandbox", to)
-	}
-	ctx, cancel := context.WithTimeout(ctx, dialDeadline)
-	defer cancel()
-	n.awaitReady(ctx, to)
-	if !n.server.Sys().Dialer.Get().UseNetstackForIP(to) {
-		return nil, fmt.Errorf("%v: %w", to, ErrNotPeer)
-	}
-	return n.carrier.dial(ctx, netip.AddrPortFrom(to, StreamPort))
-}
-
-// awaitReady returns when the peer is ready or when the wait is over: a peer that
-// only looks unready is tried all the same.
-func (n *Node) awaitReady(ctx context.Context, to netip.Addr) {
-	var over <-chan time.Time
-	for {
-		n.mu.Lock()
-		ready, changed := n.ready[to], n.changed
-		n.mu.Unlock()
-		if ready {
-			return
-		}
-		if over == nil {
-			timer := time.NewTimer(readyWait)
-			defer timer.Stop()
-			over = timer.C
-		}
-		select {
-		case <-changed:
-		case <-over:
-			return
-		case <-ctx.Done():
-			return
-		}
-	}
 }
 
 // update enters a new view of the node and tells when it differs. It returns the

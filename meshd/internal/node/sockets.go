@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -66,13 +67,13 @@ func (s *stash) drain() {
 	s.fds = nil
 }
 
-// connect connects a socket that was made in another namespace, from any thread: a
-// peer that does not answer pins none.
-func connect(ctx context.Context, fd int, to netip.AddrPort) (net.Conn, error) {
+// connect connects a socket that was made in another namespace and sends first,
+// from any thread: a peer that does not answer pins none.
+func connect(ctx context.Context, fd int, to netip.AddrPort, first []byte) (net.Conn, error) {
 	f := os.NewFile(uintptr(fd), "mesh")
 	defer f.Close() // FileConn duplicates
-	err := unix.Connect(fd, &unix.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().As4()})
-	if errors.Is(err, unix.EINPROGRESS) {
+	sent, err := startConnect(fd, &unix.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().As4()}, first)
+	if err == nil || errors.Is(err, unix.EINPROGRESS) {
 		err = await(ctx, f)
 	}
 	if err != nil {
@@ -83,7 +84,33 @@ func connect(ctx context.Context, fd int, to netip.AddrPort) (net.Conn, error) {
 		return nil, err
 	}
 	c.(*net.TCPConn).SetKeepAliveConfig(keepAlive)
+	if rest := first[sent:]; len(rest) > 0 {
+		if _, err := c.Write(rest); err != nil {
+			c.Close()
+			return nil, err
+		}
+	}
 	return c, nil
+}
+
+// startConnect sends the SYN, and says how much of first went with it.
+func startConnect(fd int, to *unix.SockaddrInet4, first []byte) (sent int, err error) {
+	if len(first) > 0 {
+		sent, err = unix.SendmsgN(fd, first, nil, to, unix.MSG_FASTOPEN|unix.MSG_NOSIGNAL)
+		if !errors.Is(err, unix.EOPNOTSUPP) {
+			return max(sent, 0), err
+		}
+	}
+	return 0, unix.Connect(fd, to)
+}
+
+// acceptWithSYN makes a listener take data that comes with a SYN.
+func acceptWithSYN(_, _ string, raw syscall.RawConn) (err error) {
+	const waiting = 1024 // connections that have not been acknowledged yet
+	closed := raw.Control(func(fd uintptr) {
+		err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_FASTOPEN, waiting)
+	})
+	return errors.Join(err, closed)
 }
 
 // await waits for a connect that is in progress.

@@ -26,7 +26,8 @@ type transport interface {
 	kind() string
 	attach(s *tsnet.Server, self netip.Addr) error
 	listen() (net.Listener, error)
-	// dial connects to a peer. The caller has made sure that it is one.
-	dial(ctx context.Context, to netip.AddrPort) (net.Conn, error)
+	// dial connects to a peer and sends first, with the SYN where it can. The caller
+	// has made sure that it is a peer.
+	dial(ctx context.Context, to netip.AddrPort, first []byte) (net.Conn, error)
 	close()
 }

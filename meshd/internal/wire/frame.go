@@ -14,18 +14,27 @@ import (
 // maxFrame is what the two-byte length can say.
 const maxFrame = 1<<16 - 1
 
-// WriteFrame sends v as one frame in a single write.
-func WriteFrame(w io.Writer, v any) error {
+// Frame encodes v as one frame.
+func Frame(v any) ([]byte, error) {
 	body, err := json.Marshal(v)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if len(body) > maxFrame {
-		return fmt.Errorf("frame of %d bytes exceeds %d", len(body), maxFrame)
+		return nil, fmt.Errorf("frame of %d bytes exceeds %d", len(body), maxFrame)
 	}
 	frame := make([]byte, 2, 2+len(body))
 	binary.BigEndian.PutUint16(frame, uint16(len(body)))
-	_, err = w.Write(append(frame, body...))
+	return append(frame, body...), nil
+}
+
+// WriteFrame sends v as one frame in a single write.
+func WriteFrame(w io.Writer, v any) error {
+	frame, err := Frame(v)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(frame)
 	return err
 }
 
