@@ -29,14 +29,15 @@ const make = Effect.gen(function*() {
     (select count(*)::int from sandboxes s where s.agent_id = a.id) as sandboxes,
     array(select distinct n.name from networks n join attachments m on m.network_id = n.id join sandboxes s on s.id = m.sandbox_id
       where s.agent_id = a.id order by n.name) as networks from agents a`
-  const view = (row: typeof Row.Type): Agent => ({ ...row, online: sessions.isOnline(row.id) })
-  const one = Effect.fnUntraced(function*(id: AgentId) {
-    const [row] = yield* rows(Row)(sql`${select} where a.id = ${id}`)
-    return view(row!)
-  })
+  /** Who is connected is seen now; the column tells of the others. */
+  const views = (found: ReadonlyArray<typeof Row.Type>) => Effect.map(now, (at) => found.map((row): Agent => {
+    const online = sessions.isOnline(row.id)
+    return { ...row, online, lastSeenAt: online ? at.toISOString() : row.lastSeenAt }
+  }))
+  const one = (id: AgentId) => Effect.map(Effect.flatMap(rows(Row)(sql`${select} where a.id = ${id}`), views), ([agent]) => agent!)
 
   return {
-    list: stored(Effect.map(rows(Row)(sql`${select} order by a.name`), (all) => all.map(view))),
+    list: stored(Effect.flatMap(rows(Row)(sql`${select} order by a.name`), views)),
     show: (ref: string) => stored(Effect.flatMap(lookups.agent(ref), ({ id }) => one(id))),
 
     remove: (ref: string) => stored(sql.withTransaction(Effect.gen(function*() {

@@ -40,10 +40,11 @@ export const makeLanes = Effect.fn("makeLanes")(function*(session: Session): Eff
   const agent = { id: session.agentId, name: session.agent }
 
   const acknowledge = Effect.fnUntraced(function*(networkId: NetworkId, version: number) {
-    const at = yield* Clock.currentTimeMillis
+    const item = { _tag: "Acknowledged" as const, networkId, version, at: yield* Clock.currentTimeMillis, agentId: agent.id }
     session.troubles.delete(networkId)
+    yield* news.acknowledging(item)
     yield* participants.acknowledge(networkId, agent.id, version)
-    yield* stored(news.tell({ _tag: "Acknowledged", networkId, version, at, agentId: agent.id }))
+    yield* stored(news.tell(item))
   })
 
   const apply = Effect.fnUntraced(function*(lane: Lane, topology: Topology) {

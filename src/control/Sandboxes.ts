@@ -103,7 +103,11 @@ const make = Effect.gen(function*() {
     stop: Effect.fn("Sandboxes.stop")(function*(ref: string) {
       const sandbox = yield* stored(lookups.sandbox(ref))
       const agent = { id: sandbox.agentId, name: sandbox.agent }
-      if (sessions.isOnline(agent.id)) yield* stored(sql`update sandboxes set run = false where id = ${sandbox.id}`)
+      if (sessions.isOnline(agent.id)) {
+        yield* stored(sql.withTransaction(Effect.andThen(
+          sql`update sandboxes set run = false where id = ${sandbox.id}`, audit.write("sandbox.stop", { id: sandbox.id, name: sandbox.name })
+        )))
+      }
       const status = yield* sessions.call(agent, "20 seconds", (client) => client.StopSandbox({ id: sandbox.id })).pipe(
         Effect.catchTag("UnknownSandbox", () => Effect.succeed<SandboxStatus>({ id: sandbox.id, state: "stopped", exitCode: null, reason: "the agent does not have it" }))
       )

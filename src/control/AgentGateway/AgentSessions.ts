@@ -41,7 +41,7 @@ const make = Effect.gen(function*() {
     for (const networkId of mine) if (!inventory.some((has) => has.networkId === networkId)) yield* lanes.kick(networkId)
   })
   const heartbeat = (session: Session): Effect.Effect<void, AgentUnavailable | StoreUnavailable> =>
-    Effect.andThen(callOn(session, "5 seconds", (client) => client.Inventory()), agents.gone(session.agentId))
+    Effect.asVoid(callOn(session, "5 seconds", (client) => client.Inventory()))
 
   const machineFor = (session: Session, lanes: Lanes) => agentSessionMachine.provide({
     actors: {
@@ -80,7 +80,9 @@ const make = Effect.gen(function*() {
       }
     }))
     yield* Effect.ignore(agents.seen(agent.id, facts))
-    for (const status of statuses) yield* Effect.ignore(sandboxes.report(agent, status))
+    for (const status of statuses) {
+      yield* Effect.catch(sandboxes.report(agent, status), (problem) => Effect.logWarning(`A report of agent "${agent.name}" was not recorded: ${problem.message}`))
+    }
     yield* stop(child) // the older connection's, which this closes
     const supervisor = yield* Effect.orDie(actors.supervisor(sessionsAddress))
     yield* Effect.orDie(supervisor.startChild(machineChild({

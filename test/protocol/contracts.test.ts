@@ -1,0 +1,50 @@
+/** Properties that every message of the contracts must have, whatever it says. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Option, Schema } from "effect"
+import { OpenApi } from "effect/http-api"
+import * as Problems from "../../src/domain/Problems.ts"
+import { diff, patch, Topology } from "../../src/domain/Topology.ts"
+import { TopologyUpdate } from "../../src/protocol/agent/AgentRpcs.ts"
+import { Api } from "../../src/protocol/http/Api.ts"
+
+const problems = Object.entries(Problems).filter(([name]) => /^[A-Z]/.test(name)) as unknown as ReadonlyArray<[string, new (fields: object) => { readonly _tag: string; readonly status: number; readonly type: string; readonly title: string }]>
+
+describe("problems", () => {
+  const made = problems.map(([name, Problem]) => ({ name, problem: new Problem({ detail: "d", hint: "h", sandbox: "s" }) }))
+  it("each has a type of its own that follows from its name, a status and a title", () => {
+    assert.isAbove(made.length, 20)
+    assert.strictEqual(new Set(made.map(({ problem }) => problem.type)).size, made.length)
+    for (const { name, problem } of made) {
+      assert.strictEqual(problem._tag, name)
+      assert.strictEqual(problem.type, `urn:gstacks:problem:${name.replace(/(?<!^)[A-Z]/g, "-$&").toLowerCase()}`)
+      assert.isTrue(problem.status >= 400 && problem.status < 600)
+      assert.isAbove(problem.title.length, 5)
+    }
+  })
+  it("exit codes: usage, not found, login, everything else", () => {
+    assert.deepStrictEqual([400, 404, 401, 409, 503].map(Problems.exitCodeOf), [2, 3, 4, 1, 1])
+  })
+})
+
+describe("HTTP API", () => {
+  it("every path but enrolment asks for a token, and every operation has a name of its own", () => {
+    const operations = Object.entries(OpenApi.fromApi(Api).paths).flatMap(([path, item]) =>
+      Object.values(item as Record<string, { readonly operationId: string; readonly security: ReadonlyArray<unknown> }>).map((operation) => ({ path, ...operation })))
+    assert.strictEqual(new Set(operations.map((operation) => operation.operationId)).size, operations.length)
+    for (const { path, security } of operations) assert.strictEqual(security.length > 0, path !== "/api/v1/enrolments", path)
+  })
+})
+
+describe("topology updates", () => {
+  it.effect.prop("a delta survives the wire and takes the receiver to the same topology", [Topology, Topology], ([before, other]) => Effect.gen(function*() {
+    const after: Topology = { ...other, networkId: before.networkId, version: before.version + 1 }
+    const unique = <A extends { readonly id: string }>(items: ReadonlyArray<A>) => [...new Map(items.map((item) => [item.id, item])).values()].sort((a, b) => (a.id < b.id ? -1 : 1))
+    const tidy = (topology: Topology): Topology => ({
+      ...topology, aliases: unique(topology.aliases), members: unique(topology.members), agents: unique(topology.agents), rules: unique(topology.rules), localNodes: unique(topology.localNodes)
+    })
+    const wire = JSON.stringify(yield* Schema.encodeEffect(TopologyUpdate)({ _tag: "Delta", delta: diff(tidy(before), tidy(after)) }))
+    const update = yield* Schema.decodeUnknownEffect(TopologyUpdate)(JSON.parse(wire))
+    if (update._tag !== "Delta") return assert.fail("expected a delta")
+    assert.deepStrictEqual(Option.getOrThrow(patch(tidy(before), update.delta)), tidy(after))
+  }), { arbitrary: { runs: 50 } })
+})
