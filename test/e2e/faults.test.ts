@@ -57,7 +57,7 @@ describe("kill -9", () => {
     const ms = await eventually("a new stream works", async () => (await web.probe(api, 8080, { timeoutMs: 1000 })).result === "open", 15_000)
     assert.notStrictEqual(fixture.cluster.pid("meshd", host), pid)
     assert.isBelow(ms, 3000)
-    await web.event(`m${host}`, (e) => e.event === "close" || e.event === "error", 15_000)
+    await web.event(`m${host}`, (e) => e.event === "close" || e.event === "error", 30_000)
   }, 60_000)
 
   it("a sandbox outlives its agent, keeps its exit code and is adopted", async () => {
