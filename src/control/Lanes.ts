@@ -47,6 +47,11 @@ export const makeLanes = Effect.fn("makeLanes")(function*(session: Session): Eff
     yield* stored(news.tell(item))
   })
 
+  const again = (networkId: NetworkId, lane: Lane, trouble: string) => Effect.andThen(
+    Effect.sync(() => session.troubles.set(networkId, trouble)),
+    Effect.forkIn(Effect.delay(Queue.offer(lane.kicks, undefined), retryAfter), scope)
+  )
+
   const apply = Effect.fnUntraced(function*(lane: Lane, topology: Topology) {
     const { networkId } = topology
     const call = (base: number | null) => callOn(session, applyTimeout, (client) => client.ApplyTopology({ update: snapshots.update(topology, base) }))
@@ -54,11 +59,10 @@ export const makeLanes = Effect.fn("makeLanes")(function*(session: Session): Eff
       Effect.catchTag("SnapshotNeeded", () => call(null)),
       Effect.matchEffect({
         onSuccess: (applied) => Effect.andThen(Effect.sync(() => { lane.has = applied.version }), acknowledge(networkId, applied.version)),
-        onFailure: (problem) => Effect.gen(function*() {
+        onFailure: (problem) => {
           if (problem._tag === "NotApplied") lane.has = problem.version
-          session.troubles.set(networkId, problem._tag === "NotApplied" ? problem.reason : problem._tag === "SnapshotNeeded" ? "it refuses the snapshot" : problem.detail)
-          yield* Effect.forkIn(Effect.delay(Queue.offer(lane.kicks, undefined), retryAfter), scope)
-        })
+          return again(networkId, lane, problem._tag === "NotApplied" ? problem.reason : problem._tag === "SnapshotNeeded" ? "it refuses the snapshot" : problem.detail)
+        }
       })
     )
   })
@@ -79,10 +83,11 @@ export const makeLanes = Effect.fn("makeLanes")(function*(session: Session): Eff
 
   const run = (networkId: NetworkId, lane: Lane) => Queue.take(lane.kicks).pipe(
     Effect.andThen(round(networkId, lane)),
-    Effect.catch((problem) => Effect.gen(function*() {
-      session.troubles.set(networkId, problem.detail)
-      yield* Effect.forkIn(Effect.delay(Queue.offer(lane.kicks, undefined), retryAfter), scope)
-    })),
+    Effect.catch((problem) => again(networkId, lane, problem.detail)),
+    Effect.catchDefect((defect) => Effect.andThen(
+      Effect.logError(`Network ${networkId} could not be brought to agent "${agent.name}".`, defect),
+      again(networkId, lane, "the control plane failed on it; its log says why")
+    )),
     Effect.ensuring(Deferred.succeed(lane.firstRound, undefined)),
     Effect.forever
   )

@@ -1,6 +1,6 @@
 /** The managed Headscale, and keys for the mesh, with the real programs: Headscale, and meshd as the node that joins. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Option, Redacted } from "effect"
+import { Context, Effect, Exit, Fiber, Layer, Option, Redacted, Scope, Stream } from "effect"
 import { spawn } from "node:child_process"
 import { createConnection } from "node:net"
 import { createInterface } from "node:readline"
@@ -17,6 +17,7 @@ import type { JoinGrant } from "../../src/protocol/agent/ControlRpcs.ts"
 import type { NetworkId } from "../../src/domain/Ids.ts"
 import { freePort } from "../harness/freePort.ts"
 import { headscaleBinary, meshdBinary } from "../harness/headscaleBinary.ts"
+import { postgres } from "../harness/postgres.ts"
 import { controlPlane, serve, temporaryFolder } from "./server.ts"
 
 const managed = Effect.gen(function*() {
@@ -90,6 +91,27 @@ describe("managed Headscale", () => {
     assert.isUndefined(yield* HeadscaleProcess.prepare({ ...options, controlUrl: "http://127.0.0.1:1" }))
     assert.isFalse(HeadscaleProcess.isAlive(orphan))
   }).pipe(Effect.scoped), 60_000)
+
+  it.live("of two replicas on one PostgreSQL only one runs it, and the other takes over when that ends", () => Effect.gen(function*() {
+    const { database } = yield* postgres
+    const url = yield* database
+    const replica = Effect.gen(function*() {
+      const folder = yield* temporaryFolder
+      const scope = yield* Scope.make()
+      const services = yield* Layer.build(controlPlane(folder, { _tag: "Url", url }, yield* managed)).pipe(Scope.provide(scope))
+      return { actors: Context.get(services, ActorSystem), stop: Scope.close(scope, Exit.void) }
+    })
+    const runs = (actors: typeof ActorSystem.Service) => actors.changes("control/mesh").pipe(
+      Stream.filter((snapshot) => snapshot.address === actor && snapshot.state === "running"), Stream.runHead, Effect.timeout("30 seconds"))
+    const first = yield* replica
+    yield* runs(first.actors)
+    const second = yield* replica
+    assert.isFalse((yield* second.actors.tree).some((snapshot) => snapshot.address === actor))
+    const takesOver = yield* Effect.forkChild(runs(second.actors))
+    yield* first.stop
+    yield* Fiber.join(takesOver)
+    yield* second.stop
+  }).pipe(Effect.scoped), 120_000)
 
   it.live("an agent's key lets one node in; its identity comes from the coordinator; a new join replaces the node; a removed network takes it away", () => Effect.gen(function*() {
     const folder = yield* temporaryFolder
