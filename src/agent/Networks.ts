@@ -41,6 +41,7 @@ const make = Effect.fnUntraced(function*() {
   const specs = yield* networkSpecs()
   const scope = yield* Effect.scope
   const oneAtATime = (yield* Semaphore.make(1)).withPermit
+  yield* Effect.forkScoped((yield* Membership).leaveForgotten)
 
   const inForce = (id: NetworkId, within: number): Effect.Effect<number, { readonly reason: string }> => dataPlane.enforce.pipe(
     Effect.timeoutOrElse({ duration: within, orElse: () => Effect.flatMap(dataPlane.problem, (reason) => Effect.fail({ reason: reason ?? "meshd has not confirmed it yet" })) }),

@@ -107,7 +107,7 @@ export class FakeMeshd {
     if (this.needsKey.has(network) && authKey === undefined) throw new Refusal("needs_key", "no state for this network")
     this.needsKey.delete(network)
     const node: NodeStatus = { network, state: "ready", nodeId: `n-${network}`, address: "100.64.0.9", transport: "tun", udpPort: 41650, peers: [] }
-    this.nodes.set(network, node)
+    this.setNode(node)
     return node
   }
 }

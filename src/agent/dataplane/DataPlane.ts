@@ -9,7 +9,7 @@ import type { Hello, MeshdEvent, NodeStatus, Plan } from "../../protocol/meshd/M
 import { Config } from "../Config.ts"
 import { Knowledge } from "../Knowledge.ts"
 import { diffPlans, isEmpty } from "../plan/planDiff.ts"
-import { connectMeshd, type MeshdClient, type MeshdFailure, MeshdUnavailable } from "./MeshdClient.ts"
+import { connectMeshd, type JoinRequest, type MeshdClient, type MeshdFailure, MeshdUnavailable } from "./MeshdClient.ts"
 
 /** What the machine `dataPlane` lives on. */
 export type DataPlaneEvent =
@@ -33,6 +33,9 @@ export class DataPlane extends Context.Service<DataPlane, {
   /** What meshd last said of a sandbox; undefined when it was never told of it. */
   readonly sandbox: (id: SandboxId) => Effect.Effect<SandboxResult | undefined>
   readonly node: (id: NetworkId) => Effect.Effect<NodeStatus | undefined>
+  readonly join: (request: JoinRequest) => Effect.Effect<NodeStatus, MeshdFailure>
+  /** Ends the network's node and its state. */
+  readonly leave: (id: NetworkId) => Effect.Effect<void, MeshdFailure>
   readonly meshd: Effect.Effect<MeshdClient, MeshdUnavailable>
   readonly hello: Effect.Effect<Hello | undefined>
   readonly events: Stream.Stream<DataPlaneNews>
@@ -149,13 +152,16 @@ const make = Effect.fnUntraced(function*() {
     return yield* Effect.raceAllFirst([applyForever(connection, (event) => { Queue.offerUnsafe(queue, event) }), Effect.andThen(follow(client), Effect.never), client.closed])
   }), { bufferSize: 256, strategy: "sliding" })
 
+  const meshd = Effect.suspend(() => connection === undefined ? Effect.fail(new MeshdUnavailable({ message: "meshd is not connected" })) : Effect.succeed(connection.client))
+
   return DataPlane.of({
-    session, enforce,
+    session, enforce, meshd,
     problem: Effect.sync(() => problem),
     inForce: Effect.sync(() => inForce),
     sandbox: (id) => Effect.sync(() => results.get(id)),
     node: (id) => Effect.sync(() => nodes.get(id)),
-    meshd: Effect.suspend(() => connection === undefined ? Effect.fail(new MeshdUnavailable({ message: "meshd is not connected" })) : Effect.succeed(connection.client)),
+    join: (request) => meshd.pipe(Effect.flatMap((client) => client.join(request)), Effect.tap((node) => Effect.sync(() => { nodes.set(node.network, node) }))),
+    leave: (id) => meshd.pipe(Effect.flatMap((client) => client.leave(id, true)), Effect.tap(() => Effect.sync(() => { nodes.delete(id) }))),
     hello: Effect.sync(() => connection?.hello),
     events: Stream.fromPubSub(events)
   })

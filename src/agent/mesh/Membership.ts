@@ -15,6 +15,8 @@ export class Membership extends Context.Service<Membership, {
   readonly requestKey: (id: NetworkId) => Effect.Effect<typeof JoinGrant.Type, JoinProblem>
   readonly report: (id: NetworkId) => Effect.Effect<void, JoinProblem>
   readonly leave: (id: NetworkId) => Effect.Effect<void, JoinProblem>
+  /** Leaves the meshes that an earlier agent joined and this one knows no network of, whenever meshd is there; for ever. */
+  readonly leaveForgotten: Effect.Effect<void>
   readonly watch: (id: NetworkId) => Stream.Stream<NetworkJoinEvent>
 }>()("gstacks/agent/Membership") {
   static readonly layer = Layer.effect(Membership, Effect.gen(function*() {
@@ -26,12 +28,13 @@ export class Membership extends Context.Service<Membership, {
     const publishedNode = (id: NetworkId): string | undefined =>
       knowledge.topologies.get(id)?.agents.find((agent) => agent.id === knowledge.identity?.agentId)?.node?.id
 
+    const leaveMesh = (id: NetworkId) => Effect.andThen(dataPlane.leave(id), files.remove(id)).pipe(Effect.mapError(problem))
+
     return Membership.of({
       join: (id, grant) => Effect.gen(function*() {
         const file = grant === undefined ? files.get(id) : yield* files.put(id, grant).pipe(Effect.mapError(problem))
         if (file === undefined) return yield* Effect.fail({ reason: "no earlier join", needsKey: true })
-        const meshd = yield* dataPlane.meshd.pipe(Effect.mapError(problem))
-        const node = yield* meshd.join({
+        const node = yield* dataPlane.join({
           network: id, hostname: file.hostname, controlUrl: file.controlUrl, udpPort: file.udpPort, transport: "auto",
           ...(grant === undefined ? {} : { authKey: grant.authKey })
         }).pipe(Effect.mapError((error): JoinProblem => ({ reason: error.message, needsKey: error._tag === "MeshdRefused" && error.code === "needs_key" })))
@@ -39,11 +42,9 @@ export class Membership extends Context.Service<Membership, {
       }),
       requestKey: (networkId) => control.call((client) => client.MintJoinKey({ networkId })).pipe(Effect.mapError(problemOf)),
       report: (networkId) => Effect.asVoid(control.call((client) => client.ReportJoined({ networkId }))).pipe(Effect.mapError(problemOf)),
-      leave: (id) => Effect.gen(function*() {
-        const meshd = yield* dataPlane.meshd
-        yield* meshd.leave(id, true)
-        yield* files.remove(id)
-      }).pipe(Effect.mapError(problem)),
+      leave: leaveMesh,
+      leaveForgotten: Stream.runForEach(dataPlane.events, (event) => event.event !== "connected" ? Effect.void : Effect.forEach(
+        files.ids().filter((id) => !knowledge.topologies.has(id)), (id) => Effect.ignore(leaveMesh(id)), { discard: true })),
       membersPresent: (id) => knowledge.until(() => knowledge.takesPart(id)),
       watch: (id) => Stream.merge(
         Stream.filterMap(dataPlane.events, (event) => Result.fromNullishOr(newsOf(event, id), () => undefined)),

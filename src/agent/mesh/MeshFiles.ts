@@ -2,7 +2,7 @@
  * What this host keeps of each mesh it is in: the UDP port of its node, from the configured range and the same for the node's
  * life, and where the mesh's coordinator was when the last key was granted. Keys themselves are never stored.
  */
-import { Context, Effect, Layer, Option, Schema } from "effect"
+import { Context, Effect, Layer, Option, Schema, Semaphore } from "effect"
 import { mkdir, readdir } from "node:fs/promises"
 import { join } from "node:path"
 import { NetworkId } from "../../domain/Ids.ts"
@@ -14,6 +14,7 @@ const MeshFile = Schema.Struct({ udpPort: Schema.Int, controlUrl: Schema.String,
 export type MeshFile = typeof MeshFile.Type
 
 export class MeshFiles extends Context.Service<MeshFiles, {
+  readonly ids: () => ReadonlyArray<NetworkId>
   readonly get: (id: NetworkId) => MeshFile | undefined
   /** Keeps where the coordinator is; a new network gets a port. */
   readonly put: (id: NetworkId, grant: typeof JoinGrant.Type) => Effect.Effect<MeshFile, FileTrouble>
@@ -27,6 +28,7 @@ const make = Effect.fnUntraced(function*() {
   const folder = join(stateDir, "mesh")
   const fileOf = (id: NetworkId) => join(folder, `${id}.json`)
   const known = new Map<NetworkId, MeshFile>()
+  const oneAtATime = (yield* Semaphore.make(1)).withPermit
 
   yield* Effect.promise(() => mkdir(folder, { recursive: true, mode: 0o700 }))
   for (const id of (yield* Effect.promise(() => readdir(folder))).map((name) => name.replace(/\.json$/, "")).filter(Schema.is(NetworkId))) {
@@ -41,8 +43,9 @@ const make = Effect.fnUntraced(function*() {
   }
 
   return MeshFiles.of({
+    ids: () => [...known.keys()],
     get: (id) => known.get(id),
-    put: (id, { controlUrl, hostname }) => Effect.gen(function*() {
+    put: (id, { controlUrl, hostname }) => oneAtATime(Effect.gen(function*() {
       const udpPort = known.get(id)?.udpPort ?? freePort()
       if (udpPort === undefined) {
         return yield* new FileTrouble({ path: fileOf(id), message: `all UDP ports from ${udpPorts.first} to ${udpPorts.last} are taken by meshes; widen GLOBALSTACKS_MESH_UDP_PORTS` })
@@ -51,10 +54,10 @@ const make = Effect.fnUntraced(function*() {
       known.set(id, file)
       yield* writeJson(fileOf(id), MeshFile, file)
       return file
-    }),
-    remove: (id) => Effect.suspend(() => {
+    })),
+    remove: (id) => oneAtATime(Effect.suspend(() => {
       known.delete(id)
       return remove(fileOf(id))
-    })
+    }))
   })
 })
