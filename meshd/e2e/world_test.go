@@ -151,7 +151,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t, dir: dir, hub: newPlace(t)}
 	w.hub.run("sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1")
 	w.hub.run("ip", "link", "set", "lo", "up")
-	w.hub.run("ip", "link", "add", "br0", "type", "bridge")
+	w.hub.run("ip", "link", "add", "br0", "type", "bridge", "mcast_snooping", "0") // else the kernel sends IGMP
 	w.hub.run("ip", "addr", "add", hubAddress+"/24", "dev", "br0")
 	w.hub.run("ip", "link", "set", "br0", "up")
 	w.headscale = startHeadscale(t, w)

@@ -3,7 +3,6 @@ package engine
 import (
 	"cmp"
 	"maps"
-	"net/netip"
 	"slices"
 	"sync"
 )
@@ -42,113 +41,6 @@ func (e *Engine) enforce(d delta, zones map[string]zone) (results []SandboxResul
 	results = s.results(work)
 	s.mu.Unlock()
 	return results, closed
-}
-
-// task is what one sandbox needs of an apply.
-type task struct {
-	box         *box
-	add, remove []netip.AddrPort
-	rezone      bool
-	reopen      bool
-}
-
-type tasks map[string]*task
-
-func (t tasks) open() (out []*box) {
-	for _, w := range t {
-		if w.box.handle != nil {
-			out = append(out, w.box)
-		}
-	}
-	return out
-}
-
-func (t tasks) shut() (out []*box) {
-	for _, w := range t {
-		if w.reopen {
-			out = append(out, w.box)
-		}
-	}
-	return out
-}
-
-// plan works out, sandbox by sandbox, what is to be done; it also enters new
-// sandboxes into the state and closes those that left or changed their process.
-func (e *Engine) plan(d *delta, zones map[string]zone) tasks {
-	s, work := e.state, tasks{}
-	touch := func(id string) *task {
-		if t := work[id]; t != nil {
-			return t
-		}
-		b := s.sandboxes[id]
-		if b == nil {
-			return &task{} // not in the plan (yet): its permits wait in the state
-		}
-		work[id] = &task{box: b}
-		return work[id]
-	}
-	for _, id := range d.Sandboxes.Remove {
-		if b := s.sandboxes[id]; b != nil {
-			e.shut(b)
-			s.mu.Lock()
-			delete(s.sandboxes, id)
-			s.mu.Unlock()
-		}
-	}
-	for _, spec := range d.Sandboxes.Upsert {
-		b := s.sandboxes[spec.ID]
-		same := b != nil && b.spec.PID == spec.PID && b.spec.StartTime == spec.StartTime
-		if b != nil && !same {
-			e.shut(b)
-		}
-		s.mu.Lock()
-		if !same {
-			b = &box{}
-			s.sandboxes[spec.ID] = b
-		}
-		rezone := b.spec.Zone != spec.Zone
-		b.spec = spec
-		s.mu.Unlock()
-		touch(spec.ID).rezone = rezone
-	}
-	if len(zones) > 0 {
-		for id, b := range s.sandboxes {
-			if _, changed := zones[b.spec.Zone]; changed {
-				touch(id).rezone = true
-			}
-		}
-	}
-	moving := set(d.Outbound.Remove)
-	for i := range d.Outbound.Upsert {
-		moving[d.Outbound.Upsert[i].ID] = true
-	}
-	wanted := map[string]map[netip.AddrPort]bool{}
-	for i := range d.Outbound.Upsert {
-		o := &d.Outbound.Upsert[i]
-		if o.Frozen {
-			continue
-		}
-		if wanted[o.Sandbox] == nil {
-			wanted[o.Sandbox] = map[netip.AddrPort]bool{}
-		}
-		wanted[o.Sandbox][o.at()] = true
-		if s.routes[o.Sandbox][o.at()] == nil {
-			t := touch(o.Sandbox)
-			t.add = append(t.add, o.at())
-		}
-	}
-	for id := range moving {
-		if o := s.outbound[id]; o != nil && s.routes[o.Sandbox][o.at()] == o && !wanted[o.Sandbox][o.at()] {
-			t := touch(o.Sandbox)
-			t.remove = append(t.remove, o.at())
-		}
-	}
-	for id, b := range s.sandboxes {
-		if b.handle == nil && b.state != boxGone {
-			touch(id).reopen = true
-		}
-	}
-	return work
 }
 
 // grant enters the upserted permits and returns those whose flows lead elsewhere.

@@ -119,6 +119,13 @@ func (f *Flow) Relay(source, target *Side, ready func() (End, error)) {
 		}
 	}
 	f.open()
+	ended := make(chan struct{})
+	defer close(ended)
+	for _, s := range []*Side{source, target} {
+		if s.out != nil {
+			go s.keepAlive(signOfLife, ended)
+		}
+	}
 	f.half(source, target, &f.toSource)
 	<-forward
 	f.finish(EOF, nil, (*Side).close)

@@ -112,6 +112,26 @@ func (s *Side) close() {
 	s.conn.Close()
 }
 
+// signOfLife is how often an idle chunked direction is used; kernel sockets have
+// keep-alives of their own.
+const signOfLife = 20 * time.Second
+
+// keepAlive finds a vanished peer of a chunked direction, until stop is closed.
+func (s *Side) keepAlive(every time.Duration, stop <-chan struct{}) {
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-stop:
+			return
+		case <-ticker.C:
+			if s.out.Ping() != nil {
+				return // the pumps see the same
+			}
+		}
+	}
+}
+
 // passed asks the kernel how many bytes a plain socket has received and sent.
 func (s *Side) passed() (received, sent int64) {
 	if s.tcp == nil || s.in != nil || s.out != nil {

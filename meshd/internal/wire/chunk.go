@@ -112,6 +112,16 @@ func (c *ChunkWriter) Write(p []byte) (int, error) {
 	return sent, nil
 }
 
+// Ping shows that the sender lives: a peer that has vanished does not acknowledge
+// it, and the connection fails. While a writer is at work there is no need.
+func (c *ChunkWriter) Ping() error {
+	if !c.mu.TryLock() {
+		return nil
+	}
+	defer c.mu.Unlock()
+	return c.put(chunkData, nil)
+}
+
 // End says that this direction is complete.
 func (c *ChunkWriter) End() error {
 	c.mu.Lock()

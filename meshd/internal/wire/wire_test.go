@@ -49,6 +49,9 @@ func TestChunksCarryBytesAndEnd(t *testing.T) {
 	var b bytes.Buffer
 	w := NewChunkWriter(&b)
 	payload := bytes.Repeat([]byte("0123456789"), 20_000)
+	if err := w.Ping(); err != nil {
+		t.Fatal(err)
+	}
 	for _, p := range [][]byte{payload, {}, payload[:1]} {
 		if n, err := w.Write(p); n != len(p) || err != nil {
 			t.Fatal(n, err)
