@@ -53,7 +53,8 @@ const make = Effect.fnUntraced(function*(source: DatabaseSource) {
   return {
     /** Tells everyone; inside a transaction once, and only when, it has been committed. */
     tell: (item: typeof Item.Type): Effect.Effect<void, SqlError> => Effect.gen(function*() {
-      if (replicated) yield* sql.notify(channel, yield* Effect.orDie(Schema.encodeEffect(Notice)({ origin, item })))
+      // Not with `sql.notify`: that takes another connection, and would tell before the transaction is committed.
+      if (replicated) yield* sql`select pg_notify(${channel}, ${yield* Effect.orDie(Schema.encodeEffect(Notice)({ origin, item }))})`
       yield* sql.afterCommit(publish(item))
     }),
     /** Before an acknowledgement is stored, so that whoever finds it there finds its time too. */
