@@ -2,7 +2,7 @@
  * The agent: its services, and the supervision tree that keeps them going. What is on disk is known before the tree starts,
  * so that the first plan meshd gets is the whole one and open streams live on through a restart of the agent.
  */
-import { Cause, Effect, Layer, type Scope, Stream } from "effect"
+import { Cause, Effect, Layer, Stream } from "effect"
 import { agentLinkMachine, type LinkEvent } from "../actors/machines/agentLink.ts"
 import { dataPlaneMachine, type DataPlaneMachineEvent } from "../actors/machines/dataPlane.ts"
 import { type DnsListenerEvent, dnsListenerMachine } from "../actors/machines/dnsListener.ts"
@@ -72,7 +72,7 @@ const neverGivesUp = { restarts: Infinity, withinMs: 10_000 }
 const backoff = { initialMs: 100, maxMs: 10_000 }
 
 const machines = Effect.gen(function*() {
-  const bridge = yield* Bridge.make<Scope.Scope>()
+  const bridge = yield* Bridge.make<never>()
   const credential = yield* Credential
   const dataPlane = yield* DataPlane
   const host = yield* HostListener

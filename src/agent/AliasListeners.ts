@@ -3,7 +3,7 @@
  * It follows the plan and never changes it. The supervisor's own word decides which actors there are, so that listeners
  * that were lost with a restarted supervisor come back.
  */
-import { Context, Effect, Layer, type Scope } from "effect"
+import { Context, Effect, Layer } from "effect"
 import { aliasListenerMachine, type AliasListenerEvent, type AliasNotServed, type AliasPort } from "../actors/machines/aliasListener.ts"
 import { ActorSystem } from "../actors/runtime/ActorSystem.ts"
 import * as Bridge from "../actors/runtime/bridge.ts"
@@ -78,7 +78,7 @@ const make = Effect.fnUntraced(function*() {
 })
 
 const listenerMachine = Effect.fnUntraced(function*() {
-  const bridge = yield* Bridge.make<Scope.Scope>()
+  const bridge = yield* Bridge.make<never>()
   const dataPlane = yield* DataPlane
   const open = ({ networkId, aliasId, port }: AliasPort): Effect.Effect<number, AliasNotServed> => Effect.gen(function*() {
     const { plan } = yield* dataPlane.enforce

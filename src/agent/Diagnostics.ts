@@ -1,5 +1,5 @@
 /** Runs checks of `network test` as an actor of the network, so that a run can be watched; always answers, within a bound that fits the control plane's. */
-import { Context, Effect, Layer, Schema, type Scope } from "effect"
+import { Context, Effect, Layer, Schema } from "effect"
 import { agentDiagnosticMachine, type DiagnosticRequest } from "../actors/machines/agentDiagnostic.ts"
 import { ActorSystem } from "../actors/runtime/ActorSystem.ts"
 import * as Bridge from "../actors/runtime/bridge.ts"
@@ -24,7 +24,7 @@ const make = Effect.fnUntraced(function*() {
   const actors = yield* ActorSystem
   const knowledge = yield* Knowledge
   const { name } = yield* Config
-  const bridge = yield* Bridge.make<DataPlane | Knowledge | Scope.Scope>()
+  const bridge = yield* Bridge.make<DataPlane | Knowledge>()
   let lastRun = 0
 
   const answer = (check: CheckName, finding: Finding): CheckResult => ({ check, agent: name, micros: null, ...finding })

@@ -2,9 +2,9 @@
  * The networks this agent takes part in: one supervisor each, with its topology and its mesh membership below. A topology
  * counts as applied when it is on disk and meshd has confirmed it, which is what the control plane's receipts rest on.
  */
-import { Clock, Context, Effect, Fiber, Layer, type Scope, Semaphore } from "effect"
+import { Clock, Context, Effect, Fiber, Layer, Semaphore } from "effect"
 import { networkJoinMachine } from "../actors/machines/networkJoin.ts"
-import { topologyMachine } from "../actors/machines/topology.ts"
+import { topologyMachine, type TopologyNotInForce } from "../actors/machines/topology.ts"
 import { ActorSystem } from "../actors/runtime/ActorSystem.ts"
 import * as Bridge from "../actors/runtime/bridge.ts"
 import { type ChildSpec, machineChild, supervisorChild } from "../actors/runtime/ChildSpec.ts"
@@ -32,6 +32,7 @@ export class Networks extends Context.Service<Networks, {
 }
 
 const applyTimeoutMs = 5000
+const received = (version: number) => ({ type: "topology.received", version }) as const
 
 const make = Effect.fnUntraced(function*() {
   const actors = yield* ActorSystem
@@ -43,17 +44,13 @@ const make = Effect.fnUntraced(function*() {
   const oneAtATime = (yield* Semaphore.make(1)).withPermit
   yield* Effect.forkScoped((yield* Membership).leaveForgotten)
 
-  const inForce = (id: NetworkId, within: number): Effect.Effect<number, { readonly reason: string }> => dataPlane.enforce.pipe(
-    Effect.timeoutOrElse({ duration: within, orElse: () => Effect.flatMap(dataPlane.problem, (reason) => Effect.fail({ reason: reason ?? "meshd has not confirmed it yet" })) }),
-    Effect.map(({ plan }) => plan.networks.find((network) => network.id === id)?.topologyVersion ?? 0))
-
   /** Makes sure that the network's actors are there, and tells the topology's of the version. */
   const announce = (id: NetworkId, version: number) => oneAtATime(Effect.gen(function*() {
     const supervisor = yield* actors.supervisor(Address.networks)
     yield* supervisor.startChild(specs.network(id, version)).pipe(Effect.catchTag("AlreadyStarted", () => Effect.gen(function*() {
       const network = yield* actors.supervisor(Address.network(id))
       yield* network.startChild(specs.topology(id, version)).pipe(
-        Effect.catchTag("AlreadyStarted", () => actors.send(Address.topology(id), { type: "topology.received", version } as { type: string })))
+        Effect.catchTag("AlreadyStarted", () => actors.send(Address.topology(id), received(version))))
     })))
   }).pipe(Effect.catch((error) => Effect.logDebug(`network ${id}: ${error._tag}; its actors catch up when they are back`))))
 
@@ -73,7 +70,7 @@ const make = Effect.fnUntraced(function*() {
       const id = topology.networkId
       const notApplied = (reason: string) => new NotApplied({ networkId: id, version: topology.version, reason })
       const written = yield* Effect.forkChild(persisted)
-      const applied = yield* Effect.forkChild(inForce(id, applyTimeoutMs))
+      const applied = yield* Effect.forkChild(versionInForce(dataPlane, id))
       yield* announce(id, topology.version)
       yield* Fiber.join(written).pipe(Effect.mapError((error) => notApplied(error.message)))
       const version = yield* Fiber.join(applied).pipe(Effect.mapError((error) => notApplied(error.reason)))
@@ -81,7 +78,7 @@ const make = Effect.fnUntraced(function*() {
     }),
     drop: (id) => Effect.gen(function*() {
       yield* topologies.drop(id).pipe(Effect.catch((error) => Effect.logWarning(error.message)))
-      yield* Effect.ignore(inForce(id, applyTimeoutMs))
+      yield* Effect.ignore(versionInForce(dataPlane, id))
       yield* actors.supervisor(Address.network(id)).pipe(Effect.flatMap((network) => network.stopChild("topology")), Effect.ignore)
       yield* Effect.forkIn(reap(id), scope)
     }),
@@ -91,16 +88,19 @@ const make = Effect.fnUntraced(function*() {
   })
 })
 
+/** Brings what is known into force; answers the network's version then, 0 when it is not there any more. */
+const versionInForce = (dataPlane: DataPlane["Service"], id: NetworkId): Effect.Effect<number, TopologyNotInForce> => dataPlane.enforce.pipe(
+  Effect.map(({ plan }) => plan.networks.find((network) => network.id === id)?.topologyVersion ?? 0),
+  Effect.timeoutOrElse({ duration: applyTimeoutMs, orElse: () => Effect.flatMap(dataPlane.problem, (reason) => Effect.fail({ reason: reason ?? "meshd has not confirmed it yet" })) }))
+
 /** The machines of a network, with what they do. */
 const networkSpecs = Effect.fnUntraced(function*() {
-  const bridge = yield* Bridge.make<Scope.Scope>()
+  const bridge = yield* Bridge.make<never>()
   const dataPlane = yield* DataPlane
   const freshness = yield* Freshness
   const membership = yield* Membership
-  const versionOf = (id: NetworkId) => Effect.map(dataPlane.enforce, ({ plan }) => plan.networks.find((network) => network.id === id)?.topologyVersion ?? 0)
-  const apply = ({ networkId }: { readonly networkId: NetworkId }) => versionOf(networkId).pipe(
-    Effect.timeoutOrElse({ duration: applyTimeoutMs, orElse: () => Effect.flatMap(dataPlane.problem, (reason) => Effect.fail({ reason: reason ?? "meshd has not confirmed it yet" })) }))
   type Named = { readonly networkId: NetworkId }
+  const apply = ({ networkId }: Named) => versionInForce(dataPlane, networkId)
 
   const topology = topologyMachine.provide({ actors: {
     apply: bridge.fromEffect(apply),

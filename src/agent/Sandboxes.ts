@@ -3,7 +3,7 @@
  * that starts finds all of them, running or ended; one that nobody wants any more is stopped and then forgotten, never the
  * other way round.
  */
-import { Context, Effect, Layer, Option, Result, Schema, type Scope, Semaphore, Stream } from "effect"
+import { Context, Effect, Layer, Option, Result, Schema, Semaphore, Stream } from "effect"
 import { mkdir, readdir } from "node:fs/promises"
 import { join } from "node:path"
 import { sandboxMachine } from "../actors/machines/sandbox.ts"
@@ -123,7 +123,7 @@ const make = Effect.fnUntraced(function*() {
 })
 
 const sandboxSpecs = Effect.fnUntraced(function*(folder: (id: SandboxId) => string) {
-  const bridge = yield* Bridge.make<Scope.Scope>()
+  const bridge = yield* Bridge.make<never>()
   const driver = yield* SandboxDriver
   type Named = { readonly id: SandboxId }
   const machine = sandboxMachine.provide({ actors: {

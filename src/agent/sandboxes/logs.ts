@@ -1,5 +1,5 @@
 /** A sandbox's output as the shim keeps it: `output.log`, and the part before it in `output.log.1`. */
-import { Effect, Queue, Stream } from "effect"
+import { Effect, Fiber, Queue, Stream } from "effect"
 import { watch } from "node:fs"
 import { type FileHandle, open } from "node:fs/promises"
 import { join } from "node:path"
@@ -40,8 +40,8 @@ export const followOutput = (folder: string, ended: Effect.Effect<void>): Stream
   let position = 0
   yield* Effect.addFinalizer(() => Effect.promise(async () => file?.close()))
 
-  /** Answers false when there was nothing new. */
-  const step = Effect.promise(async (): Promise<string | undefined> => {
+  /** Undefined when there is nothing new. Not interrupted half way: it would lose a file that it has just opened. */
+  const step = Effect.uninterruptible(Effect.promise(async (): Promise<string | undefined> => {
     file ??= await open(path).catch(() => undefined)
     if (file === undefined) return undefined
     const bytes = await readFrom(file, position, chunk)
@@ -57,7 +57,7 @@ export const followOutput = (folder: string, ended: Effect.Effect<void>): Stream
     file = next
     position = 0
     return ""
-  })
+  }))
   const drain = Effect.gen(function*() {
     for (let text = yield* step; text !== undefined; text = yield* step) if (text !== "") yield* Queue.offer(queue, text)
   })
@@ -66,7 +66,11 @@ export const followOutput = (folder: string, ended: Effect.Effect<void>): Stream
     watcher.on("error", () => {})
     return Effect.sync(() => watcher.close())
   }))
-  yield* Effect.raceFirst(Effect.forever(Effect.andThen(drain, changed)), ended)
-  yield* drain
+  const over = yield* Effect.forkScoped(ended)
+  for (let last = false; !last;) {
+    last = over.pollUnsafe() !== undefined // what was written before the end is there by now
+    yield* drain
+    if (!last) yield* Effect.raceFirst(changed, Fiber.await(over))
+  }
   yield* Queue.end(queue)
-}))
+}), { bufferSize: 16 })
