@@ -27,7 +27,7 @@ export interface Sandbox {
 /** An empty namespace becomes a sandbox by a process that lives in it. */
 export const hold = (netns: string): Running => start(`hold-${netns}`, netns, ["sleep", "infinity"])
 
-export class Host {
+export class Host implements Running {
   readonly name: string
   readonly #netns: string
   #process: Running | undefined
@@ -48,6 +48,7 @@ export class Host {
     this.#generation = 0
     this.#client = await until("meshd listens", running.name, 10_000, () => MeshdClient.connect(socket).catch(() => undefined))
     await this.client.request("hello", { protocol: 1 })
+    await this.client.request("subscribe") // as an agent does: telling it of each flow is part of the work
   }
 
   get client(): MeshdClient {

@@ -2,15 +2,12 @@
  * The interleaving: in each round every contestant is measured once for every figure, and who comes first moves on by one
  * each round, so that drift of the machine falls on all of them alike.
  */
-import { measurements, take } from "./loadgen.ts"
+import { measurements, take, type Path } from "./loadgen.ts"
 import { quietMoment } from "../quiet.ts"
 import { note, options } from "./options.ts"
 
-export interface Contestant {
+export interface Contestant extends Path {
   readonly name: string
-  /** Namespace of the client, and where it connects to. */
-  readonly netns: string
-  readonly address: string
 }
 
 export interface Outcome {
@@ -28,10 +25,10 @@ export const contest = async (title: string, contestants: ReadonlyArray<Contesta
     note(`${title}: round ${round + 1} of ${rounds}`)
     for (const measurement of measurements) {
       for (let i = 0; i < contestants.length; i++) {
-        const { address, name, netns } = contestants[(round + i) % contestants.length]!
+        const contestant = contestants[(round + i) % contestants.length]!
         foreignLoad = Math.max(foreignLoad, await quietMoment(patienceMs))
-        for (const [figure, value] of Object.entries(await take(measurement, netns, address, seconds))) {
-          const key = `${figure} ${name}`
+        for (const [figure, value] of Object.entries(await take(measurement, contestant, seconds))) {
+          const key = `${figure} ${contestant.name}`
           found.set(key, [...found.get(key) ?? [], value])
         }
       }

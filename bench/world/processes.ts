@@ -67,10 +67,20 @@ export const until = async <A>(what: string, name: string, limitMs: number, ask:
   }
 }
 
-/** Field 22 of /proc/PID/stat: with the pid it names a process for good. */
-export const startTimeOf = (pid: number): number => {
+/** The fields of /proc/PID/stat after the name, so that the first of them is field 3. */
+const statFields = (pid: number): ReadonlyArray<number> => {
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8")
-  return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19])
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ").map(Number)
+}
+
+/** Field 22; with the pid it names a process for good. */
+export const startTimeOf = (pid: number): number => statFields(pid)[19] ?? Number.NaN
+
+const ticksPerSecond = 100
+/** User and system time of all its threads, fields 14 and 15. */
+export const processorSeconds = (pid: number): number => {
+  const fields = statFields(pid)
+  return ((fields[11] ?? Number.NaN) + (fields[12] ?? Number.NaN)) / ticksPerSecond
 }
 
 export const residentBytes = (pid: number): number =>

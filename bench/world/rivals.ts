@@ -3,11 +3,12 @@
  * relay at both ends of a userspace WireGuard link, dnsmasq.
  */
 import { writeFileSync } from "node:fs"
-import { filtered, hosts, inside, netnsFile, rivals, run, type Sandboxes } from "./namespaces.ts"
+import type { Contestant } from "./contest.ts"
+import { filtered, hosts, inside, netnsFile, rivals, run } from "./namespaces.ts"
 import { answering, loadgen, port } from "./loadgen.ts"
 import { options } from "./options.ts"
 import { folder, start, type Running } from "./processes.ts"
-import { tunnel } from "./tunnel.ts"
+import { tunnel, type Tunnel } from "./tunnel.ts"
 
 const haproxyGlobals = `global
   maxconn 4000
@@ -37,20 +38,27 @@ const haproxy = (name: string, netns: string, hops: ReadonlyArray<Hop>): Running
   return start(name, netns, ["haproxy", "-db", "-f", file])
 }
 
-export const sameHostHaproxy = { plain: "127.64.9.1:8080", filtered: "127.64.9.2:8080" } as const
-export const sameHostSplice = "127.64.9.5:8080"
-
-/** Source sandbox to target sandbox on one host, once plainly and once behind a destination NAT like the product's. */
-export const startSameHost = async (): Promise<ReadonlyArray<Running>> => {
-  const hop = (s: Sandboxes, listen: string): Hop => ({ listen, listenIn: s.source, dial: `127.0.0.1:${port}`, dialIn: s.near })
-  redirect(filtered.source, sameHostHaproxy.filtered, 61_000)
+/** Source sandbox to target sandbox on one host: HAProxy, HAProxy behind a destination NAT like the product's, a splice relay. */
+export const startSameHost = async (): Promise<ReadonlyArray<Contestant>> => {
+  const target = `127.0.0.1:${port}`
+  const plain = "127.64.9.1:8080", redirected = "127.64.9.2:8080", spliced = "127.64.9.5:8080"
+  redirect(filtered.source, redirected, 61_000)
   trackLoopback(filtered.near)
-  const proxy = haproxy("haproxy", hosts[0].netns, [hop(rivals, sameHostHaproxy.plain), hop(filtered, "127.0.0.1:61000")])
-  const splice = relay("splice", rivals.near, rivals.source, sameHostSplice, `127.0.0.1:${port}`)
-  await answering(proxy, rivals.source, sameHostHaproxy.plain)
-  await answering(proxy, filtered.source, sameHostHaproxy.filtered)
-  await answering(splice, rivals.source, sameHostSplice)
-  return [proxy, splice]
+  const proxy = haproxy("haproxy", hosts[0].netns, [
+    { listen: plain, listenIn: rivals.source, dial: target, dialIn: rivals.near },
+    { listen: "127.0.0.1:61000", listenIn: filtered.source, dial: target, dialIn: filtered.near }
+  ])
+  const splice = relay("splice", rivals.near, rivals.source, spliced, target)
+  return allAnswering([
+    { name: "haproxy", netns: rivals.source, address: plain, relays: [proxy] },
+    { name: "haproxy behind the same nat", netns: filtered.source, address: redirected, relays: [proxy] },
+    { name: "go splice", netns: rivals.source, address: spliced, relays: [splice] }
+  ])
+}
+
+const allAnswering = async (contestants: ReadonlyArray<Contestant>): Promise<ReadonlyArray<Contestant>> => {
+  for (const { address, netns, relays } of contestants) await answering(relays[0]!, netns, address)
+  return contestants
 }
 
 /** The load generator's splice relay, in `netns`, listening in `listenIn`. */
@@ -71,27 +79,27 @@ const trackLoopback = (netns: string): void => {
   run(inside(netns, ["nft", "-f", "-"]), "table ip gb {\n chain nat { type nat hook output priority -100; }\n}")
 }
 
-export const across = {
-  haproxy: { name: "haproxy over wireguard-go", address: "127.64.9.3:8080" },
-  splice: { name: "go splice over wireguard-go", address: "127.64.9.4:8080" },
-  current: { name: "haproxy over today's wireguard-go", address: "127.64.9.6:8080" }
-} as const
-
-/** Two relays at the ends of a tunnel, on the same two hosts; the aim names Debian's wireguard-go, today's is four years faster. */
-export const startAcrossHosts = async (): Promise<ReadonlyArray<Running>> => {
+/** Two relays at the ends of a tunnel, on the same two hosts; the aim names Debian's wireguard-go, today's is four years younger. */
+export const startAcrossHosts = async (): Promise<ReadonlyArray<Contestant>> => {
   const [h1, h2] = hosts
   const debian = await tunnel("deb", "wireguard-go", 98)
   const current = await tunnel("cur", `${options().binaries}/wireguard-go-current`, 97)
   const target = `127.0.0.1:${port}`
-  const far = haproxy("haproxy-far", h2.netns, [debian, current].map(({ far }) => ({ listen: `${far}:7100`, dial: target, dialIn: rivals.far })))
-  const near = haproxy("haproxy-near", h1.netns, [
-    { listen: across.haproxy.address, listenIn: rivals.source, dial: `${debian.far}:7100` },
-    { listen: across.current.address, listenIn: rivals.source, dial: `${current.far}:7100` }
+  const haproxies = (name: string, listen: string, { far, running }: Tunnel): ReadonlyArray<Running> => [
+    haproxy(`${name}-near`, h1.netns, [{ listen, listenIn: rivals.source, dial: `${far}:7100` }]),
+    haproxy(`${name}-far`, h2.netns, [{ listen: `${far}:7100`, dial: target, dialIn: rivals.far }]),
+    ...running
+  ]
+  const overDebian = "127.64.9.3:8080", overCurrent = "127.64.9.6:8080", spliced = "127.64.9.4:8080"
+  return allAnswering([
+    { name: "haproxy over wireguard-go", netns: rivals.source, address: overDebian, relays: haproxies("debian", overDebian, debian) },
+    { name: "haproxy over today's wireguard-go", netns: rivals.source, address: overCurrent, relays: haproxies("current", overCurrent, current) },
+    {
+      name: "go splice over wireguard-go", netns: rivals.source, address: spliced,
+      relays: [
+        relay("splice-near", h1.netns, rivals.source, spliced, `${debian.far}:7200`), relay("splice-far", rivals.far, h2.netns, `${debian.far}:7200`, target),
+        ...debian.running
+      ]
+    }
   ])
-  const spliceFar = relay("splice-far", rivals.far, h2.netns, `${debian.far}:7200`, target)
-  const spliceNear = relay("splice-near", h1.netns, rivals.source, across.splice.address, `${debian.far}:7200`)
-  await answering(near, rivals.source, across.haproxy.address)
-  await answering(near, rivals.source, across.current.address)
-  await answering(spliceNear, rivals.source, across.splice.address)
-  return [...debian.running, ...current.running, far, near, spliceFar, spliceNear]
 }

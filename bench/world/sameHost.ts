@@ -6,7 +6,7 @@ import { answering, port, serve } from "./loadgen.ts"
 import { filtered, hosts, ours, rivals } from "./namespaces.ts"
 import { options } from "./options.ts"
 import type { Running } from "./processes.ts"
-import * as rival from "./rivals.ts"
+import { startSameHost } from "./rivals.ts"
 import { deliverContest } from "./rows.ts"
 
 const alias = "127.64.1.1"
@@ -14,17 +14,14 @@ const loopback = "127.0.0.1:9100"
 
 export const sameHost = async (): Promise<void> => {
   const running: Array<Running> = [await serve(rivals.near), await serve(filtered.near), await serve(rivals.source, loopback)]
-  running.push(...await rival.startSameHost())
-  const host = new Host("near", hosts[0].netns)
   const contestants: Array<Contestant> = [
-    { name: "haproxy", netns: rivals.source, address: rival.sameHostHaproxy.plain },
-    { name: "haproxy behind the same nat", netns: filtered.source, address: rival.sameHostHaproxy.filtered },
-    { name: "go splice", netns: rivals.source, address: rival.sameHostSplice },
-    { name: "no relay", netns: rivals.source, address: loopback }
+    ...await startSameHost(),
+    { name: "no relay", netns: rivals.source, address: loopback, relays: [] }
   ]
   if (options().product) {
-    running.push(await serve(ours.near), ...await permit(host))
-    contestants.unshift({ name: product, netns: ours.source, address: `${alias}:${port}` })
+    running.push(await serve(ours.near))
+    const host = await permit(running)
+    contestants.unshift({ name: product, netns: ours.source, address: `${alias}:${port}`, relays: [host] })
   }
   const outcome = await contest("same-host", contestants)
   deliverContest("same-host", "haproxy", outcome, [
@@ -33,14 +30,17 @@ export const sameHost = async (): Promise<void> => {
     { figure: "conn1", what: "connections, 1 worker", unit: "1/s", aim: atLeast(0.8) },
     { figure: "conn8", what: "connections, 8 workers", unit: "1/s", aim: atLeast(0.8) },
     { figure: "rtt50", what: "round trip, median", unit: "us" },
-    { figure: "rtt99", what: "round trip, p99", unit: "us" }
+    { figure: "rtt99", what: "round trip, p99", unit: "us" },
+    { figure: "cpuPerConnection", what: "relay's processor time per connection, 8 workers", unit: "us" },
+    { figure: "cpuPerGigabyte", what: "relay's processor time per GB, 1 stream", unit: "s" }
   ])
-  await host.kill()
-  for (const process of running) await process.kill()
+  for (const process of [...running, ...contestants.flatMap((c) => c.relays)]) await process.kill()
 }
 
-const permit = async (host: Host): Promise<ReadonlyArray<Running>> => {
+const permit = async (running: Array<Running>): Promise<Host> => {
   const [source, target] = [hold(ours.source), hold(ours.near)]
+  const host = new Host("near", hosts[0].netns)
+  running.push(source, target, host)
   await host.start()
   await host.apply({
     networks: ["net_near"],
@@ -50,6 +50,6 @@ const permit = async (host: Host): Promise<ReadonlyArray<Running>> => {
       target: { kind: "sandbox", sandbox: "sbx_near" }
     }]
   })
-  await answering(source, ours.source, `${alias}:${port}`)
-  return [source, target]
+  await answering(host, ours.source, `${alias}:${port}`)
+  return host
 }
