@@ -105,7 +105,13 @@ const isRefusal = (exit: Exit.Exit<unknown, unknown>): boolean => {
   return error instanceof CredentialRefused || /\b401\b/.test(reasonOf(exit.cause))
 }
 
+/** The innermost reason: `connect ECONNREFUSED ...` or `Unexpected server response: 401` rather than that opening failed. */
 const reasonOf = (cause: Cause.Cause<unknown>): string => {
-  const error = Cause.squash(cause)
-  return error instanceof Error ? error.message : typeof error === "object" && error !== null && "reason" in error ? String(error.reason) : String(error)
+  const seen: Array<string> = []
+  for (let error: unknown = Cause.squash(cause); typeof error === "object" && error !== null && seen.length < 5;) {
+    const { message, reason, error: inner, cause: deeper } = error as Partial<Record<"message" | "reason" | "error" | "cause", unknown>>
+    seen.push(typeof message === "string" ? message : "")
+    error = reason ?? inner ?? deeper
+  }
+  return seen.findLast((message) => message !== "") ?? "no reason given"
 }

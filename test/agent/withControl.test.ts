@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit, Layer, Scope } from "effect"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
+import { vi } from "vitest"
 import { ActorSystem } from "../../src/actors/runtime/ActorSystem.ts"
 import * as Address from "../../src/agent/addresses.ts"
 import * as Agent from "../../src/agent/Agent.ts"
@@ -14,7 +15,9 @@ import { AgentName, AliasName, NetworkName, Port, SandboxName } from "../../src/
 import { controlPlane, serve } from "../control/server.ts"
 import { fakeMeshd } from "../harness/fakeMeshd.ts"
 import { FakeHost } from "./fakeDriver.ts"
-import { configIn, temporaryFolder } from "./settings.ts"
+import { configIn, enrolled, temporaryFolder } from "./settings.ts"
+
+vi.setConfig({ testTimeout: 30_000 }) // a control plane with its database starts in each
 
 type Api = Effect.Success<ReturnType<typeof serve>>["api"]
 const dev = NetworkName.make("dev"), api = AliasName.make("api"), port = Port.make(8080)
@@ -169,6 +172,18 @@ describe("agents with a control plane", () => {
     yield* plane.again
     yield* agent.actors.waitFor(topology, "applied").pipe(Effect.timeout("5 seconds"))
     assert.deepStrictEqual(one.meshd.plan.outbound.map((permit) => permit.frozen), [undefined])
+  }))
+
+  it.live("a credential that the control plane does not know is refused at the door; a control plane that is not there is not", () => Effect.gen(function*() {
+    const plane = yield* control
+    const one = yield* host("host-1", plane.url)
+    enrolled(one.folder)
+    const refused = yield* (yield* one.agent).actors.waitFor(Address.link, "refused").pipe(Effect.timeout("5 seconds"))
+    assert.include(String(refused.context["lastError"]), "401")
+    const two = yield* host("host-2", "http://127.0.0.1:9")
+    enrolled(two.folder)
+    const away = yield* (yield* two.agent).actors.waitFor(Address.link, "backoff").pipe(Effect.timeout("5 seconds"))
+    assert.include(String(away.context["lastError"]), "ECONNREFUSED")
   }))
 
   it.live("an agent that was removed is refused and says so", () => Effect.gen(function*() {
