@@ -29,14 +29,14 @@ export interface Figure {
   /** For orientation; no aim rests on these. */
   readonly references: ReadonlyArray<Series>
   readonly aim?: Aim
-  /** How many processors others kept busy just before a sample, at worst. */
-  readonly foreignLoad: number
+  /** How many processors others kept busy just before each sample. */
+  readonly foreignLoad: ReadonlyArray<number>
 }
 
 const sorted = (samples: ReadonlyArray<number>): ReadonlyArray<number> => [...samples].sort((a, b) => a - b)
 
 /** Nearest rank; NaN without samples. */
-const quantile = (samples: ReadonlyArray<number>, q: number): number =>
+export const quantile = (samples: ReadonlyArray<number>, q: number): number =>
   sorted(samples)[Math.min(samples.length - 1, Math.max(0, Math.ceil(q * samples.length) - 1))] ?? Number.NaN
 
 export const spread = (samples: ReadonlyArray<number>): readonly [number, number] => [Math.min(...samples), Math.max(...samples)]

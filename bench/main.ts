@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- --rounds N] [rows...]`: measures the product beside its rivals and prints the table of
+ * `npm run bench [-- --rounds N] [rows...]`: measures the product beside its rivals and prints the tables of
  * docs/performance.md. Rows that need only meshd run in namespaces of their own (world/), rows about the whole product in
  * disposable clusters (cluster/). Needs Linux, Go, and Debian's haproxy, dnsmasq, dnsperf, wireguard-go, wireguard-tools,
  * nftables and iproute2. Leaves nothing behind, however it ends.
@@ -8,7 +8,7 @@ import { parseArgs } from "node:util"
 import { clusterRows } from "./cluster/rows.ts"
 import { endStories } from "./cluster/Story.ts"
 import type { Figure } from "./figures.ts"
-import { summary, table } from "./report.ts"
+import { summary, tables } from "./report.ts"
 import { binaries, buildTools, missingTools } from "./tools.ts"
 import { measureInWorld, worldRows } from "./world.ts"
 
@@ -61,5 +61,5 @@ for (const row of wanted) {
     console.error(`bench: ${row}: ${error instanceof Error ? error.message : String(error)}`)
   }
 }
-console.log(values.json ? JSON.stringify(figures, undefined, 2) : table(figures))
+console.log(values.json ? JSON.stringify(figures, undefined, 2) : tables(figures))
 process.exit(complete ? 0 : 1)

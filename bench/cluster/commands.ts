@@ -5,7 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { environment } from "../../test/harness/cluster.ts"
 import { below, product, type Figure } from "../figures.ts"
-import { quietMoment } from "../quiet.ts"
+import { ForeignLoad } from "../ForeignLoad.ts"
 import { root } from "../tools.ts"
 
 const patienceMs = 20_000
@@ -17,14 +17,14 @@ const timed = (command: string, args: ReadonlyArray<string>, env: NodeJS.Process
   return performance.now() - begun
 }
 
-const repeat = async (times: number, sample: () => number): Promise<{ readonly samples: ReadonlyArray<number>; readonly foreignLoad: number }> => {
+const repeat = async (times: number, sample: () => number): Promise<{ readonly samples: ReadonlyArray<number>; readonly foreignLoad: ReadonlyArray<number> }> => {
   const samples: Array<number> = []
-  let foreignLoad = 0
+  const load = new ForeignLoad(patienceMs)
   for (let i = 0; i < times; i++) {
-    foreignLoad = Math.max(foreignLoad, await quietMoment(patienceMs))
+    await load.quiet()
     samples.push(sample())
   }
-  return { samples, foreignLoad }
+  return { samples, foreignLoad: load.samples }
 }
 
 export const help = async (found: (figure: Figure) => void, rounds: number): Promise<void> => {

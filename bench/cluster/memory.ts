@@ -17,7 +17,7 @@ export const clusterMemory = async (found: (figure: Figure) => void): Promise<vo
     return residentBytes(pid) / 1e6
   })
   const figure = (what: string, samples: ReadonlyArray<number>, aim?: Aim): void =>
-    found({ row: "cluster-memory", what, unit: "MB", ours: { name: product, samples }, references: [], foreignLoad: 0, ...(aim === undefined ? {} : { aim }) })
+    found({ row: "cluster-memory", what, unit: "MB", ours: { name: product, samples }, references: [], foreignLoad: [], ...(aim === undefined ? {} : { aim }) })
 
   await story.applied((await story.allow()).change.version)
   await delay(settleMs)

@@ -3,7 +3,7 @@
  * believing it, as a client in a sandbox sees it, from the request on.
  */
 import { below, product, type Aim, type Figure } from "../figures.ts"
-import { quietMoment } from "../quiet.ts"
+import { ForeignLoad } from "../ForeignLoad.ts"
 import { Story } from "./Story.ts"
 
 /** Half of them allow, half revoke. */
@@ -16,7 +16,8 @@ export const rules = async (found: (figure: Figure) => void): Promise<void> => {
     const receipts: Array<number> = [], allowed: Array<number> = [], refused: Array<number> = []
     using seen = await story.watch(600)
     await seen.next()
-    const foreignLoad = await quietMoment(patienceMs)
+    const load = new ForeignLoad(patienceMs)
+    await load.quiet()
     for (let i = 0; i < changes; i += 2) {
       const asked = Date.now()
       const rule = await story.allow()
@@ -30,7 +31,7 @@ export const rules = async (found: (figure: Figure) => void): Promise<void> => {
     }
     const figure = (what: string, samples: ReadonlyArray<number>, at: number, aim?: Aim): void =>
       found({
-        row: "rules", what: `${what}, ${hosts} agents, ${at === 0.5 ? "median" : "p99"}`, unit: "ms", at, ours: { name: product, samples }, references: [], foreignLoad,
+        row: "rules", what: `${what}, ${hosts} agents, ${at === 0.5 ? "median" : "p99"}`, unit: "ms", at, ours: { name: product, samples }, references: [], foreignLoad: load.samples,
         ...(aim === undefined ? {} : { aim })
       })
     figure("stored -> applied (receipt)", receipts, 0.5)

@@ -1,7 +1,7 @@
 /** Sandbox to alias to sandbox on another host: two meshds over their mesh, against relays over userspace WireGuard. */
 import { atLeast, atMost, product } from "../figures.ts"
-import { contest, type Contestant } from "./contest.ts"
-import { answering, port, serve } from "./loadgen.ts"
+import { contest } from "./contest.ts"
+import { answering, port, serve, steps, type Contestant } from "./loadgen.ts"
 import { hosts, ours, rivals } from "./namespaces.ts"
 import { note, options } from "./options.ts"
 import { startPair } from "./Pair.ts"
@@ -29,7 +29,7 @@ export const acrossHosts = async (): Promise<void> => {
     note(`across-hosts: the mesh's path is ${await pair.path(network)}`)
     contestants.unshift({ name: product, netns: ours.source, address, relays: pair.hosts })
   }
-  const outcome = await contest("across-hosts", contestants)
+  const outcome = await contest("across-hosts", contestants, steps)
   deliverContest("across-hosts", "haproxy over wireguard-go", outcome, [
     { figure: "tput1", what: "throughput, 1 stream", unit: "Gb/s", aim: atLeast(1.1) },
     { figure: "tput8", what: "throughput, 8 streams", unit: "Gb/s", aim: atLeast(1.1) },

@@ -1,38 +1,37 @@
 /**
- * The interleaving: in each round every contestant is measured once for every figure, and who comes first moves on by one
- * each round, so that drift of the machine falls on all of them alike.
+ * The interleaving: in each round every contestant takes every step once, and who comes first moves on by one each round,
+ * so that drift of the machine falls on all of them alike.
  */
-import { measurements, take, type Path } from "./loadgen.ts"
-import { quietMoment } from "../quiet.ts"
+import { ForeignLoad } from "../ForeignLoad.ts"
 import { note, options } from "./options.ts"
 
-export interface Contestant extends Path {
-  readonly name: string
-}
+/** What one step yields, by figure. */
+export type Readings = Readonly<Record<string, number>>
 
 export interface Outcome {
-  /** Samples by figure (`tput1`, `rtt50`, ...), then by contestant. */
   readonly samples: (figure: string, contestant: string) => ReadonlyArray<number>
   readonly names: ReadonlyArray<string>
-  readonly foreignLoad: number
+  readonly foreignLoad: ReadonlyArray<number>
 }
 
-export const contest = async (title: string, contestants: ReadonlyArray<Contestant>): Promise<Outcome> => {
-  const { patienceMs, rounds, seconds } = options()
+export const contest = async <C extends { readonly name: string }>(
+  title: string, contestants: ReadonlyArray<C>, steps: ReadonlyArray<(contestant: C) => Promise<Readings>>
+): Promise<Outcome> => {
+  const { patienceMs, rounds } = options()
+  const load = new ForeignLoad(patienceMs)
   const found = new Map<string, Array<number>>()
-  let foreignLoad = 0
   for (let round = 0; round < rounds; round++) {
     note(`${title}: round ${round + 1} of ${rounds}`)
-    for (const measurement of measurements) {
+    for (const step of steps) {
       for (let i = 0; i < contestants.length; i++) {
         const contestant = contestants[(round + i) % contestants.length]!
-        foreignLoad = Math.max(foreignLoad, await quietMoment(patienceMs))
-        for (const [figure, value] of Object.entries(await take(measurement, contestant, seconds))) {
+        await load.quiet()
+        for (const [figure, value] of Object.entries(await step(contestant))) {
           const key = `${figure} ${contestant.name}`
           found.set(key, [...found.get(key) ?? [], value])
         }
       }
     }
   }
-  return { samples: (figure, name) => found.get(`${figure} ${name}`) ?? [], names: contestants.map((c) => c.name), foreignLoad }
+  return { samples: (figure, name) => found.get(`${figure} ${name}`) ?? [], names: contestants.map((c) => c.name), foreignLoad: load.samples }
 }

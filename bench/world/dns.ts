@@ -4,13 +4,12 @@
  */
 import { atLeast, atMost, product } from "../figures.ts"
 import { writeFileSync } from "node:fs"
+import { contest, type Readings } from "./contest.ts"
 import { emptyZone, hold, Host } from "./Host.ts"
 import { hosts, ours, rivals, run } from "./namespaces.ts"
-import { note, options } from "./options.ts"
+import { options } from "./options.ts"
 import { folder, output, start, until, type Running } from "./processes.ts"
-import { quietMoment } from "../quiet.ts"
 import { deliverContest } from "./rows.ts"
-import type { Outcome } from "./contest.ts"
 import { zoneOf } from "./zone.ts"
 
 const names = Array.from({ length: 1000 }, (_, i) => ({ name: `svc-${i}.dev.gstacks`, address: `127.64.${4 + (i >> 8)}.${i & 255}` }))
@@ -34,7 +33,7 @@ export const dns = async (): Promise<void> => {
     servers.unshift({ name: product, netns: ours.source, at: ["127.64.0.53", 53] })
   }
   for (const server of servers) await until(`${server.name} answers`, server.name, 10_000, () => ask(server, ["-n", "1", "-t", "1"]).catch(() => undefined))
-  deliverContest("dns", "dnsmasq", await interleave(servers), [
+  deliverContest("dns", "dnsmasq", await contest("dns", servers, [full, calm]), [
     { figure: "qps", what: "queries", unit: "1/s", aim: atLeast(1) },
     { figure: "latency", what: `mean latency, 100 in flight`, unit: "us", aim: atMost(1) },
     { figure: "calm", what: `mean latency at ${calmRate} queries/s`, unit: "us", aim: atMost(1) }
@@ -69,21 +68,9 @@ const ask = async ({ at: [address, port], netns }: Server, args: ReadonlyArray<s
   return { qps: value("Queries per second"), latency: value("Average Latency \\(s\\)") * 1e6 }
 }
 
-const interleave = async (servers: ReadonlyArray<Server>): Promise<Outcome> => {
-  const { patienceMs, rounds, seconds } = options()
-  const found = new Map<string, Array<number>>()
-  const add = (key: string, value: number) => found.set(key, [...found.get(key) ?? [], value])
-  let foreignLoad = 0
-  for (let round = 0; round < rounds; round++) {
-    note(`dns: round ${round + 1} of ${rounds}`)
-    for (let i = 0; i < servers.length; i++) {
-      const server = servers[(round + i) % servers.length]!
-      foreignLoad = Math.max(foreignLoad, await quietMoment(patienceMs))
-      const full = await ask(server, ["-l", String(seconds), "-q", "100"])
-      add(`qps ${server.name}`, full.qps)
-      add(`latency ${server.name}`, full.latency)
-      add(`calm ${server.name}`, (await ask(server, ["-l", String(seconds), "-Q", String(calmRate)])).latency)
-    }
-  }
-  return { samples: (figure, name) => found.get(`${figure} ${name}`) ?? [], names: servers.map((s) => s.name), foreignLoad }
+const full = async (server: Server): Promise<Readings> => {
+  const { latency, qps } = await ask(server, ["-l", String(options().seconds), "-q", "100"])
+  return { qps, latency }
 }
+
+const calm = async (server: Server): Promise<Readings> => ({ calm: (await ask(server, ["-l", String(options().seconds), "-Q", String(calmRate)])).latency })

@@ -11,7 +11,7 @@ import { ours } from "./namespaces.ts"
 import { deliver, note, options } from "./options.ts"
 import { startPair, type Pair } from "./Pair.ts"
 import { measure } from "./processes.ts"
-import { quietMoment } from "../quiet.ts"
+import { ForeignLoad } from "../ForeignLoad.ts"
 import { zoneOf } from "./zone.ts"
 
 const networks = ["net_first", "net_a", "net_b", "net_c", "net_d", "net_e"]
@@ -21,10 +21,10 @@ const settleMs = 3000
 export const memory = async (): Promise<void> => {
   const found = new Map<string, Array<number>>()
   const add = (figure: string, value: number) => found.set(figure, [...found.get(figure) ?? [], value])
-  let foreignLoad = 0
+  const load = new ForeignLoad(options().patienceMs)
   for (let round = 0; round < options().rounds; round++) {
     note(`memory: round ${round + 1} of ${options().rounds}`)
-    foreignLoad = Math.max(foreignLoad, await quietMoment(options().patienceMs))
+    await load.quiet()
     const pair = await startPair(`memory-${round}`, networks)
     const server = await serve(ours.far)
     try {
@@ -35,7 +35,7 @@ export const memory = async (): Promise<void> => {
     }
   }
   const figure = (key: string, what: string, unit: string, aim?: Aim): void =>
-    deliver({ row: "memory", what, unit, ours: { name: product, samples: found.get(key) ?? [] }, references: [], foreignLoad, ...(aim === undefined ? {} : { aim }) })
+    deliver({ row: "memory", what, unit, ours: { name: product, samples: found.get(key) ?? [] }, references: [], foreignLoad: load.samples, ...(aim === undefined ? {} : { aim }) })
   figure("bare", "meshd without a network", "MB")
   figure("idle", "meshd idle, one network", "MB", below(30))
   figure("network", "meshd, each further network", "MB", below(4))

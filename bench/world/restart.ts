@@ -7,7 +7,7 @@ import { loadgen, port, serve } from "./loadgen.ts"
 import { inside, ours } from "./namespaces.ts"
 import { deliver, note, options } from "./options.ts"
 import { startPair } from "./Pair.ts"
-import { quietMoment } from "../quiet.ts"
+import { ForeignLoad } from "../ForeignLoad.ts"
 import { Watch } from "../Watch.ts"
 
 const network = "net_restart"
@@ -18,11 +18,11 @@ export const restart = async (): Promise<void> => {
   await pair.join(network)
   await pair.permit(network)
   const samples: [Array<number>, Array<number>] = [[], []]
-  let foreignLoad = 0
+  const load = new ForeignLoad(options().patienceMs)
   for (let round = 0; round < options().rounds; round++) {
     note(`restart: round ${round + 1} of ${options().rounds}`)
     for (const host of [0, 1] as const) {
-      foreignLoad = Math.max(foreignLoad, await quietMoment(options().patienceMs))
+      await load.quiet()
       using seen = new Watch(inside(ours.source, [loadgen, "watch", "-addr", `${pair.alias(network)}:${port}`, "-seconds", "30"]))
       const first = await seen.next()
       if (!first.answers) throw new Error(`the alias does not answer before the restart: ${first.error}`)
@@ -38,7 +38,7 @@ export const restart = async (): Promise<void> => {
   for (const [host, what] of ["source's", "target's"].entries()) {
     deliver({
       row: "restart", what: `new streams after a kill -9 of the ${what} meshd`, unit: "ms", ours: { name: product, samples: samples[host]! }, references: [],
-      aim: below(3000), foreignLoad
+      aim: below(3000), foreignLoad: load.samples
     })
   }
   await pair.kill()

@@ -3,9 +3,8 @@
  * relay at both ends of a userspace WireGuard link, dnsmasq.
  */
 import { writeFileSync } from "node:fs"
-import type { Contestant } from "./contest.ts"
 import { filtered, hosts, inside, netnsFile, rivals, run } from "./namespaces.ts"
-import { answering, loadgen, port } from "./loadgen.ts"
+import { answering, loadgen, port, type Contestant } from "./loadgen.ts"
 import { options } from "./options.ts"
 import { folder, start, type Running } from "./processes.ts"
 import { tunnel, type Tunnel } from "./tunnel.ts"

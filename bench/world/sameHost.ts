@@ -1,8 +1,8 @@
 /** Sandbox to alias to sandbox on one host: one meshd between two namespaces, against one HAProxy between two others. */
 import { atLeast, product } from "../figures.ts"
-import { contest, type Contestant } from "./contest.ts"
+import { contest } from "./contest.ts"
 import { hold, Host } from "./Host.ts"
-import { answering, port, serve } from "./loadgen.ts"
+import { answering, port, serve, steps, type Contestant } from "./loadgen.ts"
 import { filtered, hosts, ours, rivals } from "./namespaces.ts"
 import { options } from "./options.ts"
 import type { Running } from "./processes.ts"
@@ -23,7 +23,7 @@ export const sameHost = async (): Promise<void> => {
     const host = await permit(running)
     contestants.unshift({ name: product, netns: ours.source, address: `${alias}:${port}`, relays: [host] })
   }
-  const outcome = await contest("same-host", contestants)
+  const outcome = await contest("same-host", contestants, steps)
   deliverContest("same-host", "haproxy", outcome, [
     { figure: "tput1", what: "throughput, 1 stream", unit: "Gb/s", aim: atLeast(1.2) },
     { figure: "tput8", what: "throughput, 8 streams", unit: "Gb/s", aim: atLeast(1.2) },

@@ -23,11 +23,24 @@ const busyShare = async (): Promise<number> => {
   return (after.busy - before.busy) / Math.max(1, after.all - before.all)
 }
 
-/** Returns once the machine is quiet or `patienceMs` is over, with the share that was busy then, in processors. */
-export const quietMoment = async (patienceMs: number): Promise<number> => {
-  const end = performance.now() + patienceMs
-  for (;;) {
-    const share = await busyShare()
-    if (share < quietBelow || performance.now() > end) return share * cpus().length
+export class ForeignLoad {
+  /** Busy processors just before each sample. */
+  readonly samples: Array<number> = []
+  readonly #patienceMs: number
+
+  constructor(patienceMs: number) {
+    this.#patienceMs = patienceMs
+  }
+
+  /** Returns once the machine is quiet, or when patience is over. */
+  async quiet(): Promise<void> {
+    const end = performance.now() + this.#patienceMs
+    for (;;) {
+      const share = await busyShare()
+      if (share < quietBelow || performance.now() > end) {
+        this.samples.push(share * cpus().length)
+        return
+      }
+    }
   }
 }
