@@ -133,7 +133,7 @@ func (n *Node) accept() {
 func (n *Node) Close() {
 	n.stop()
 	n.listener.Close()
+	n.done.Wait() // else the library waits, up to 5 s, for those who ask it
 	n.server.Close()
 	n.carrier.close()
-	n.done.Wait()
 }
