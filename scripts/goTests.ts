@@ -23,7 +23,7 @@ const tags = [readFileSync(`${root}meshd/build-tags.txt`, "utf8").trim(), "e2e"]
 const canRace = spawnSync("cc", ["--version"]).status === 0
 if (!canRace) console.log("no C compiler here: Go tests run without the race detector (apt-get install gcc libc6-dev)")
 
-const env = { ...process.env, GSTACKS_HEADSCALE: `${root}dist/bin/headscale`, GOTOOLCHAIN: "local" }
+const env = { ...process.env, GSTACKS_MESHD: `${root}dist/bin/meshd`, GSTACKS_HEADSCALE: `${root}dist/bin/headscale`, GOTOOLCHAIN: "local" }
 const code = (child: ReturnType<typeof spawn>) => new Promise<number>((resolve) => child.once("close", (code) => resolve(code ?? 1)))
 
 const vet = await code(spawn("go", ["vet", "-tags", tags, "./..."], { cwd: `${root}meshd`, env, stdio: "inherit" }))
@@ -43,8 +43,8 @@ createInterface({ input: tests.stdout }).on("line", (line) => {
   }
   const key = `${event.Package ?? ""} ${event.Test ?? ""}`
   if (event.Output !== undefined) output.set(key, [...output.get(key) ?? [], event.Output])
-  const failedTest = event.Action === "fail" && event.Test !== undefined
-  if (failedTest || event.Action === "build-output") process.stdout.write(failedTest ? (output.get(key) ?? []).join("") : event.Output ?? "")
+  if (event.Action === "fail") process.stdout.write((output.get(key) ?? []).join(""))
+  if (event.Action === "build-output") process.stdout.write(event.Output ?? "")
   if (event.Test === undefined && ["pass", "fail"].includes(event.Action)) console.log(`${event.Action} ${event.Package} (${event.Elapsed ?? 0} s)`)
   if (event.Action !== "output" && event.Action !== "run") output.delete(key)
 })
