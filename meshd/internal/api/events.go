@@ -78,9 +78,13 @@ func (f *feed) pump(ctx context.Context, to *connection) {
 		case e = <-f.events:
 		case <-f.wake:
 			f.hub.mu.Lock()
-			e = event{"dropped", dropped{f.missed}}
+			missed := f.missed
 			f.missed = 0
 			f.hub.mu.Unlock()
+			if missed == 0 {
+				continue // told with the wake-up before
+			}
+			e = event{"dropped", dropped{missed}}
 		}
 		if to.send(e) != nil {
 			return
