@@ -92,6 +92,17 @@ export class Story implements AsyncDisposable {
       [gstacks, "sandbox", "exec", "client", "--", loadgen, "watch", "-addr", `${address}:8080`, "-seconds", String(seconds)], this.cluster.env)
   }
 
+  /** Waits until the client sandbox is answered once, whatever had been killed. */
+  async answering(limitMs: number): Promise<void> {
+    const { address } = await this.api<{ readonly address: string }>("GET", "networks/bench/resolve/api")
+    const end = performance.now() + limitMs
+    for (;;) {
+      const { code, stderr } = await this.cluster.gstacks("sandbox", "exec", "client", "--", loadgen, "conn", "-addr", `${address}:8080`, "-seconds", "0")
+      if (code === 0) return
+      if (performance.now() > end) throw new Error(`the client is not answered again within ${limitMs} ms: ${stderr}`)
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     open.delete(this)
     await this.cluster.stop()

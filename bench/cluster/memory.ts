@@ -41,8 +41,7 @@ export const clusterMemory = async (found: (figure: Figure) => void): Promise<vo
 
   // A fresh process holds what it needs and none of what two thousand changes left behind.
   for (const role of ["agent", "meshd"]) for (const host of hosts) story.cluster.kill(role, host)
-  using seen = await story.watch(60)
-  await seen.after(0, (sight) => sight.answers)
+  await story.answering(60_000)
   await delay(settleMs)
   figure("agent, per 1,000 aliases and rules, after its restart", more(resident("agent", hosts), idle.agent))
   figure("meshd, per 1,000 aliases and rules, after its restart", more(resident("meshd", hosts), idle.meshd))
