@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Option } from "effect"
+import { Effect, Exit, Option, Scope } from "effect"
 import { spawn } from "node:child_process"
 import { join } from "node:path"
 import { read } from "../../src/control/Config.ts"
@@ -61,7 +61,7 @@ describe("settings", () => {
 })
 
 describe("data directory", () => {
-  it.live("belongs to one process; the lock of a dead one is taken over", () => Effect.gen(function*() {
+  it.live("belongs to one process; the lock of a dead one is free, for one of many", () => Effect.gen(function*() {
     const folder = yield* temporaryFolder
     const script = `
       import { Effect } from "effect"
@@ -73,7 +73,10 @@ describe("data directory", () => {
     const refused = yield* Effect.scoped(lockDirectory(folder)).pipe(Effect.flip)
     assert.include(refused.message, String(holder.pid))
     yield* Effect.callback<void>((resume) => { holder.once("exit", () => resume(Effect.void)); holder.kill("SIGKILL") })
-    yield* Effect.scoped(lockDirectory(folder))
+    const held = yield* Scope.make()
+    const attempts = yield* Effect.forEach([1, 2, 3, 4], () => Effect.exit(Scope.provide(lockDirectory(folder), held)), { concurrency: "unbounded" })
+    assert.strictEqual(attempts.filter(Exit.isSuccess).length, 1)
+    yield* Scope.close(held, Exit.void)
     yield* Effect.scoped(lockDirectory(folder))
   }).pipe(Effect.scoped), 30_000)
 })

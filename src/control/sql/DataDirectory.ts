@@ -1,47 +1,45 @@
 /**
- * One process per data directory. The lock is a file with the holder's pid and start time; a file whose holder is gone
- * (killed, or another process under a recycled pid) is taken over.
+ * One process per data directory. The lock is the kernel's (`flock`): it ends with its holder however that dies, and holds
+ * across process namespaces, where a pid says nothing. Node cannot take one, so util-linux does it on our descriptor.
  */
-import { Effect, Schema } from "effect"
-import type { Scope } from "effect"
-import { link, mkdir, readFile, rm, writeFile } from "node:fs/promises"
+import { Effect, Schema, type Scope } from "effect"
+import { spawn } from "node:child_process"
+import { type FileHandle, mkdir, open, readFile } from "node:fs/promises"
 import { join } from "node:path"
-import { startTimeOf } from "../Processes.ts"
 
 export class DataDirectoryLocked extends Schema.TaggedError<DataDirectoryLocked>()("DataDirectoryLocked", { message: Schema.String }) {}
 
-const Holder = Schema.fromJsonString(Schema.Struct({ pid: Schema.Int, startTime: Schema.Int }))
+/** `flock`'s answer when someone else has it. */
+const taken = 1
 
-const holderOf = (file: string): Effect.Effect<{ readonly pid: number; readonly startTime: number } | undefined> =>
-  Effect.promise(() => readFile(file, "utf8").catch(() => "")).pipe(
-    Effect.flatMap(Schema.decodeUnknownEffect(Holder)),
-    Effect.orElseSucceed(() => undefined)
-  )
+/** The lock belongs to the open file, which the child shares with us: it stays when the child has ended. */
+const lock = (file: FileHandle): Promise<number | null> => new Promise((answer, fail) => {
+  spawn("flock", ["--exclusive", "--nonblock", "3"], { stdio: ["ignore", "ignore", "ignore", file.fd] }).once("exit", answer).once("error", fail)
+})
 
 /** Creates `directory` when missing and holds it until the scope closes. */
-export const lockDirectory = (directory: string): Effect.Effect<void, DataDirectoryLocked, Scope.Scope> => {
-  const file = join(directory, "lock")
-  const acquire = Effect.gen(function*() {
-    yield* Effect.promise(() => mkdir(directory, { recursive: true, mode: 0o700 }))
-    const mine = join(directory, `lock.${process.pid}`)
-    yield* Effect.promise(() => writeFile(mine, JSON.stringify({ pid: process.pid, startTime: startTimeOf(process.pid) }), { mode: 0o600 }))
-    // A hard link either appears whole or not at all, also when two processes try at once.
-    const claim = Effect.promise(() => link(mine, file).then(() => true, () => false))
-    let claimed = yield* claim
-    if (!claimed) {
-      const holder = yield* holderOf(file)
-      if (holder === undefined || startTimeOf(holder.pid) !== holder.startTime) {
-        yield* Effect.promise(() => rm(file, { force: true }))
-        claimed = yield* claim
-      }
-    }
-    yield* Effect.promise(() => rm(mine, { force: true }))
-    if (!claimed) {
-      const holder = yield* holderOf(file)
-      return yield* new DataDirectoryLocked({
-        message: `${directory} is in use by process ${holder?.pid ?? "?"}. Stop that control plane, or set GLOBALSTACKS_STATE_DIR to another directory.`
-      })
-    }
+export const lockDirectory = (directory: string): Effect.Effect<void, DataDirectoryLocked, Scope.Scope> => Effect.gen(function*() {
+  const path = join(directory, "lock")
+  const file = yield* Effect.acquireRelease(
+    Effect.promise(async () => {
+      await mkdir(directory, { recursive: true, mode: 0o700 })
+      return open(path, "a", 0o600)
+    }),
+    (file) => Effect.promise(() => file.close())
+  )
+  const code = yield* Effect.tryPromise({
+    try: () => lock(file),
+    catch: () => new DataDirectoryLocked({ message: `${directory} cannot be locked: the program flock is missing. Install util-linux.` })
   })
-  return Effect.acquireRelease(acquire, () => Effect.promise(() => rm(file, { force: true })))
-}
+  if (code === taken) {
+    const holder = yield* Effect.promise(() => readFile(path, "utf8"))
+    return yield* new DataDirectoryLocked({
+      message: `${directory} is in use by process ${holder.trim()}. Stop that control plane, or set GLOBALSTACKS_STATE_DIR to another directory.`
+    })
+  }
+  if (code !== 0) return yield* new DataDirectoryLocked({ message: `${directory} cannot be locked (flock ended with ${code}): its file system may not support locks.` })
+  yield* Effect.promise(async () => {
+    await file.truncate()
+    await file.write(`${process.pid}\n`)
+  })
+})
