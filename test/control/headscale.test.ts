@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit, Fiber, Layer, Option, Redacted, Scope, Stream } from "effect"
 import { spawn } from "node:child_process"
+import { copyFile } from "node:fs/promises"
 import { createConnection } from "node:net"
 import { createInterface } from "node:readline"
 import { join } from "node:path"
@@ -90,6 +91,14 @@ describe("managed Headscale", () => {
     assert.deepInclude(yield* HeadscaleProcess.prepare(options), orphan)
     assert.isUndefined(yield* HeadscaleProcess.prepare({ ...options, controlUrl: "http://127.0.0.1:1" }))
     assert.isFalse(HeadscaleProcess.isAlive(orphan))
+
+    // The program may have been replaced by an upgrade; then the old one must go.
+    yield* HeadscaleProcess.prepare(options)
+    const old = yield* HeadscaleProcess.start(options)
+    const upgraded = join(folder, "headscale-new")
+    yield* Effect.promise(() => copyFile(headscaleBinary, upgraded))
+    assert.isUndefined(yield* HeadscaleProcess.prepare({ ...options, binary: upgraded }))
+    assert.isFalse(HeadscaleProcess.isAlive(old))
   }).pipe(Effect.scoped), 60_000)
 
   it.live("of two replicas on one PostgreSQL only one runs it, and the other takes over when that ends", () => Effect.gen(function*() {

@@ -5,11 +5,11 @@
  */
 import { Effect, Redacted, Schema } from "effect"
 import { execFile, spawn } from "node:child_process"
-import { chmod, mkdir, open, readFile, rename, rm, writeFile } from "node:fs/promises"
+import { chmod, mkdir, open, readFile, realpath, rename, rm, writeFile } from "node:fs/promises"
 import { dirname } from "node:path"
 import { promisify } from "node:util"
 import type { Listen } from "../Config.ts"
-import { startTimeOf } from "../Processes.ts"
+import { processesOf, startTimeOf } from "../Processes.ts"
 import { configFor, type HeadscalePaths } from "./config.ts"
 import { denyAll } from "./policy.ts"
 
@@ -23,7 +23,6 @@ export interface HeadscaleOptions {
 }
 
 export interface HeadscaleProcess { readonly pid: number; readonly startTime: number }
-const PidFile = Schema.fromJsonString(Schema.Struct({ pid: Schema.Int, startTime: Schema.Int, binary: Schema.String }))
 
 const run = promisify(execFile)
 const attempt = <A>(step: string, action: () => Promise<A>): Effect.Effect<A, HeadscaleFailed> =>
@@ -51,6 +50,7 @@ const cli = (options: HeadscaleOptions, step: string, ...args: ReadonlyArray<str
 /** Writes the files. Answers the orphan that may be kept, if there is one. */
 export const prepare = Effect.fn("Headscale.prepare")(function*(options: HeadscaleOptions) {
   const { paths } = options
+  const program = yield* attempt("find its program", () => realpath(options.binary))
   yield* attempt("make its folder", async () => {
     for (const folder of [paths.directory, dirname(paths.socket)]) {
       await mkdir(folder, { recursive: true, mode: 0o700 })
@@ -59,9 +59,9 @@ export const prepare = Effect.fn("Headscale.prepare")(function*(options: Headsca
   })
   const config = configFor(paths, options.listen, options.controlUrl)
   const before = yield* Effect.promise(() => readFile(paths.config, "utf8").catch(() => ""))
-  const orphan = yield* findOrphan(options)
-  if (orphan !== undefined && before === config) return orphan
-  if (orphan !== undefined) yield* end(options, orphan)
+  const orphan = findOrphan(paths, program)
+  if (orphan !== undefined && orphan.isOurs && before === config) return orphan.process
+  if (orphan !== undefined) yield* end(orphan.process)
   yield* attempt("write its configuration", async () => {
     await replaceFile(paths.config, config)
     await replaceFile(paths.policy, denyAll)
@@ -71,16 +71,22 @@ export const prepare = Effect.fn("Headscale.prepare")(function*(options: Headsca
   return undefined
 })
 
-const findOrphan = Effect.fnUntraced(function*({ paths, binary }: HeadscaleOptions) {
-  const text = yield* Effect.promise(() => readFile(paths.pid, "utf8").catch(() => ""))
-  const known = yield* Effect.option(Schema.decodeUnknownEffect(PidFile)(text))
-  return known._tag === "Some" && isAlive(known.value) && known.value.binary === binary ? known.value : undefined
-})
+/**
+ * The process that serves this configuration, found by its arguments: there is no instant at which a killed control plane could
+ * leave one behind that is not found. `isOurs`: it runs the very program that would be started now.
+ */
+const findOrphan = (paths: HeadscalePaths, program: string): { readonly process: HeadscaleProcess; readonly isOurs: boolean } | undefined => {
+  const found = processesOf(serving(paths))[0]
+  const startTime = found === undefined ? undefined : startTimeOf(found.pid)
+  return found === undefined || startTime === undefined ? undefined : { process: { pid: found.pid, startTime }, isOurs: found.program === program }
+}
+
+const serving = (paths: HeadscalePaths): ReadonlyArray<string> => ["-c", paths.config, "serve"]
 
 /** Starts it and waits until it is healthy, at most 20 seconds. Interrupted or failed, it leaves no process behind. */
 export const start = Effect.fn("Headscale.start")((options: HeadscaleOptions) => Effect.uninterruptibleMask((restore) => Effect.gen(function*() {
   const headscale = yield* attempt("start it", () => launch(options))
-  yield* restore(waitHealthy(options, headscale)).pipe(Effect.onError(() => end(options, headscale)))
+  yield* restore(waitHealthy(options, headscale)).pipe(Effect.onError(() => end(headscale)))
   return headscale
 })))
 
@@ -88,14 +94,13 @@ const launch = async ({ paths, binary }: HeadscaleOptions): Promise<HeadscalePro
   await rename(paths.log, `${paths.log}.1`).catch(() => {})
   const log = await open(paths.log, "a", 0o600)
   try {
-    const child = spawn(binary, ["-c", paths.config, "serve"], {
+    const child = spawn(binary, serving(paths), {
       cwd: paths.directory, detached: true, env: { PATH: process.env["PATH"], HOME: paths.directory }, stdio: ["ignore", log.fd, log.fd]
     })
     await new Promise<void>((ok, fail) => child.once("spawn", ok).once("error", fail))
     child.unref()
     const startTime = startTimeOf(child.pid!)
     if (startTime === undefined) throw new Error("it ended at once")
-    await replaceFile(paths.pid, JSON.stringify({ pid: child.pid!, startTime, binary }))
     return { pid: child.pid!, startTime }
   } finally {
     await log.close()
@@ -123,13 +128,14 @@ export const authorize = Effect.fn("Headscale.authorize")(function*(options: Hea
 })
 
 const accepts = (options: HeadscaleOptions, key: string) =>
-  Effect.promise((signal) => fetch(`${localUrl(options)}/api/v1/node`, { signal, headers: { authorization: `Bearer ${key}` } }).then((answer) => answer.ok, () => false))
+  Effect.promise((signal) => fetch(`${localUrl(options)}/api/v1/node`, { signal, headers: { authorization: `Bearer ${key}` } }).then((answer) => answer.ok, () => false)).pipe(
+    Effect.timeoutOrElse({ duration: "10 seconds", orElse: () => Effect.succeed(false) })
+  )
 
 /** TERM, and KILL when it has not ended five seconds later. */
-export const end = ({ paths }: HeadscaleOptions, process: HeadscaleProcess): Effect.Effect<void> => Effect.gen(function*() {
+export const end = (process: HeadscaleProcess): Effect.Effect<void> => Effect.gen(function*() {
   yield* signal(process, "SIGTERM")
   yield* gone(process).pipe(Effect.timeoutOrElse({ duration: "5 seconds", orElse: () => Effect.andThen(signal(process, "SIGKILL"), gone(process)) }))
-  yield* Effect.promise(() => rm(paths.pid, { force: true }))
 })
 
 const signal = (target: HeadscaleProcess, name: NodeJS.Signals) => Effect.sync(() => {

@@ -44,7 +44,7 @@ export const layer = ({ mesh: config, stateDir, database }: Pick<Config, "mesh" 
       }))),
       watch: bridge.fromEffect((process: HeadscaleProcess.HeadscaleProcess): Effect.Effect<void> =>
         Effect.ensuring(HeadscaleProcess.gone(process), SubscriptionRef.set(mesh.current, Option.none()))),
-      end: bridge.fromEffect((process: HeadscaleProcess.HeadscaleProcess): Effect.Effect<void> => HeadscaleProcess.end(options, process))
+      end: bridge.fromEffect((process: HeadscaleProcess.HeadscaleProcess): Effect.Effect<void> => HeadscaleProcess.end(process))
     }
   })
 

@@ -10,7 +10,6 @@ export interface HeadscalePaths {
   readonly config: string
   readonly policy: string
   readonly apiKey: string
-  readonly pid: string
   readonly log: string
   readonly socket: string
 }
@@ -25,7 +24,7 @@ const socketFor = (directory: string): string => {
 export const pathsIn = (directory: string): HeadscalePaths => ({
   directory, socket: socketFor(directory),
   config: join(directory, "config.yaml"), policy: join(directory, "deny-all.json"), apiKey: join(directory, "api.key"),
-  pid: join(directory, "headscale.pid"), log: join(directory, "headscale.log")
+  log: join(directory, "headscale.log")
 })
 
 const address = ({ host, port }: Listen): string => `${isIP(host) === 6 ? `[${host}]` : host}:${port}`
