@@ -41,7 +41,7 @@ const make = Effect.gen(function*() {
     show: (ref: string) => stored(Effect.flatMap(lookups.agent(ref), ({ id }) => one(id))),
 
     remove: (ref: string) => stored(sql.withTransaction(Effect.gen(function*() {
-      const { id, name } = yield* lookups.agent(ref)
+      const { id, name } = yield* lookups.lockAgent(ref)
       const agent = yield* one(id)
       if (agent.sandboxes > 0) {
         return yield* new AgentInUse({

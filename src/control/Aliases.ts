@@ -1,5 +1,5 @@
 /** Aliases: the names that attached sandboxes publish in a network, with their ports and virtual addresses. */
-import { Array as Arr, Context, Effect, Layer, Schema } from "effect"
+import { type Array as Arr, Context, Effect, Layer, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import { AgentName, AliasName, hostName, Port, reservedAliases, SandboxName } from "../domain/DnsLabel.ts"
 import { AgentId, AliasId, makeId, type NetworkId, SandboxId } from "../domain/Ids.ts"
@@ -59,7 +59,7 @@ const make = Effect.gen(function*() {
       yield* sql`insert into aliases (id, network_id, sandbox_id, name, created_at) values (${id}, ${network.id}, ${sandbox.id}, ${name}, ${yield* now})`
       yield* addresses.allocate(id, hostName(name, network.name))
     }
-    yield* sql`insert into alias_ports ${sql.insert(Arr.map(ports, (port): Record<string, unknown> => ({ alias_id: id, port })))} on conflict do nothing`
+    yield* sql`insert into alias_ports (alias_id, port) select ${id}, value::int from jsonb_array_elements_text(${JSON.stringify(ports)}::jsonb) on conflict do nothing`
     return yield* one(network, id)
   })
 

@@ -2,6 +2,8 @@
 import type { AgentId, NetworkId } from "../domain/Ids.ts"
 
 const keptVersions = 64
+/** Those that changed last. */
+const keptNetworks = 1024
 
 interface Version { readonly committedAt: number; readonly appliedAt: Map<AgentId, number> }
 
@@ -10,12 +12,11 @@ export class CommitTimes {
 
   committed(network: NetworkId, version: number, at: number): void {
     const versions = this.networks.get(network) ?? new Map<number, Version>()
+    this.networks.delete(network)
     this.networks.set(network, versions)
     versions.set(version, { committedAt: at, appliedAt: new Map() })
-    for (const oldest of versions.keys()) {
-      if (versions.size <= keptVersions) break
-      versions.delete(oldest)
-    }
+    dropOldest(versions, keptVersions)
+    dropOldest(this.networks, keptNetworks)
   }
 
   /** Having applied a version, an agent has applied the earlier ones too. */
@@ -29,6 +30,14 @@ export class CommitTimes {
   elapsedMs(network: NetworkId, version: number): number | null {
     const entry = this.networks.get(network)?.get(version)
     if (entry === undefined || entry.appliedAt.size === 0) return null
-    return Math.max(...entry.appliedAt.values()) - entry.committedAt
+    return Math.max(0, Math.max(...entry.appliedAt.values()) - entry.committedAt) // clocks may be set back
+  }
+}
+
+/** A map's keys come in the order in which they were set. */
+const dropOldest = (entries: Map<unknown, unknown>, limit: number): void => {
+  for (const key of entries.keys()) {
+    if (entries.size <= limit) return
+    entries.delete(key)
   }
 }

@@ -63,11 +63,10 @@ const make = Effect.gen(function*() {
       const started = yield* Clock.currentTimeMillis
       const network = yield* stored(lookups.network(ref))
       const source = yield* rules.bind(network, request.source)
-      const wanted = yield* stored(lookups.alias(network, request.alias))
       const topology = yield* topologies.load(network.id)
       if (Option.isNone(topology)) return yield* stored(lookups.noNetwork(ref))
-      const alias = topology.value.aliases.find((candidate) => candidate.id === wanted.id)
-      if (alias === undefined) return yield* Effect.die("an alias that is stored is missing in the topology")
+      const alias = topology.value.aliases.find((candidate) => candidate.name === request.alias)
+      if (alias === undefined) return yield* stored(lookups.noAlias(network, request.alias))
       if (!alias.ports.some((port) => port === request.port)) return yield* notPublished(network, alias, request.port)
 
       const plan = planOf(topology.value, source, request.source, alias, request.port)

@@ -3,7 +3,7 @@
  * committed meanwhile is not queued but looked up when the call returns, so a slow agent skips versions instead of lagging
  * behind, and never holds up another agent or network.
  */
-import { Clock, Deferred, Effect, Option, Queue, type Scope } from "effect"
+import { Clock, Deferred, Effect, Latch, Option, type Scope } from "effect"
 import type { NetworkId } from "../domain/Ids.ts"
 import type { Topology } from "../domain/Topology.ts"
 import { News } from "./News.ts"
@@ -17,8 +17,8 @@ const applyTimeout = "10 seconds"
 const retryAfter = "1 second"
 
 interface Lane {
-  /** Holds at most one token: the agent may be behind. */
-  readonly kicks: Queue.Queue<void>
+  /** Open when the agent may be behind. */
+  readonly kicked: Latch.Latch
   readonly firstRound: Deferred.Deferred<void>
   /** The version that the agent has on disk. */
   has: number | null
@@ -49,8 +49,16 @@ export const makeLanes = Effect.fn("makeLanes")(function*(session: Session): Eff
 
   const again = (networkId: NetworkId, lane: Lane, trouble: string) => Effect.andThen(
     Effect.sync(() => session.troubles.set(networkId, trouble)),
-    Effect.forkIn(Effect.delay(Queue.offer(lane.kicks, undefined), retryAfter), scope)
+    Effect.forkIn(Effect.delay(lane.kicked.open, retryAfter), scope)
   )
+
+  /** Only the version that was sent is acknowledged, whatever the agent says: a lie must not reach the receipts of others. */
+  const judge = (lane: Lane, sent: Topology, version: number) => {
+    const { networkId } = sent
+    lane.has = version === sent.version ? version : null
+    if (version === sent.version) return acknowledge(networkId, version)
+    return again(networkId, lane, version < sent.version ? `still applies version ${version}` : `says that it applied version ${version}, which it was never sent`)
+  }
 
   const apply = Effect.fnUntraced(function*(lane: Lane, topology: Topology) {
     const { networkId } = topology
@@ -58,7 +66,7 @@ export const makeLanes = Effect.fn("makeLanes")(function*(session: Session): Eff
     yield* call(lane.has).pipe(
       Effect.catchTag("SnapshotNeeded", () => call(null)),
       Effect.matchEffect({
-        onSuccess: (applied) => Effect.andThen(Effect.sync(() => { lane.has = applied.version }), acknowledge(networkId, applied.version)),
+        onSuccess: ({ version }) => Effect.suspend(() => judge(lane, topology, version)),
         onFailure: (problem) => {
           if (problem._tag === "NotApplied") lane.has = problem.version
           return again(networkId, lane, problem._tag === "NotApplied" ? problem.reason : problem._tag === "SnapshotNeeded" ? "it refuses the snapshot" : problem.detail)
@@ -67,12 +75,14 @@ export const makeLanes = Effect.fn("makeLanes")(function*(session: Session): Eff
     )
   })
 
-  /** The agent hosts no member (any more). */
+  /** The agent hosts no member (any more): once it has withdrawn, there is no need of a lane. */
   const withdraw = Effect.fnUntraced(function*(lane: Lane, networkId: NetworkId, version: number | undefined) {
     yield* callOn(session, applyTimeout, (client) => client.DropNetwork({ networkId }))
     lane.has = null
     const left = (yield* participants.ofAgent(agent.id)).find((participation) => participation.networkId === networkId)?.leftVersion
     if (left != null) yield* acknowledge(networkId, Math.max(left, version ?? left))
+    session.troubles.delete(networkId)
+    if (!lane.kicked.isOpen()) lanes.delete(networkId)
   })
 
   const round = Effect.fnUntraced(function*(networkId: NetworkId, lane: Lane) {
@@ -81,7 +91,8 @@ export const makeLanes = Effect.fn("makeLanes")(function*(session: Session): Eff
     else yield* withdraw(lane, networkId, topology?.version)
   })
 
-  const run = (networkId: NetworkId, lane: Lane) => Queue.take(lane.kicks).pipe(
+  const run = (networkId: NetworkId, lane: Lane) => lane.kicked.await.pipe(
+    Effect.andThen(lane.kicked.close),
     Effect.andThen(round(networkId, lane)),
     Effect.catch((problem) => again(networkId, lane, problem.detail)),
     Effect.catchDefect((defect) => Effect.andThen(
@@ -89,21 +100,19 @@ export const makeLanes = Effect.fn("makeLanes")(function*(session: Session): Eff
       again(networkId, lane, "the control plane failed on it; its log says why")
     )),
     Effect.ensuring(Deferred.succeed(lane.firstRound, undefined)),
-    Effect.forever
+    Effect.repeat({ while: () => lanes.get(networkId) === lane })
   )
 
-  const open = Effect.fnUntraced(function*(networkId: NetworkId) {
-    const lane: Lane = { kicks: yield* Queue.sliding<void>(1), firstRound: yield* Deferred.make<void>(), has: null }
-    lanes.set(networkId, lane)
-    yield* Effect.forkIn(run(networkId, lane), scope)
-    return lane
-  })
-
   return {
-    kick: Effect.fnUntraced(function*(networkId: NetworkId, has?: number) {
-      const lane = lanes.get(networkId) ?? (yield* open(networkId))
+    // Found or opened, and kicked, in one step: a lane that ends never takes a kick with it.
+    kick: (networkId, has) => Effect.suspend(() => {
+      const known = lanes.get(networkId)
+      const lane = known ?? { kicked: Latch.makeUnsafe(), firstRound: Deferred.makeUnsafe<void>(), has: null }
       if (has !== undefined) lane.has = has
-      yield* Queue.offer(lane.kicks, undefined)
+      lane.kicked.openUnsafe()
+      if (known !== undefined) return Effect.void
+      lanes.set(networkId, lane)
+      return Effect.asVoid(Effect.forkIn(run(networkId, lane), scope))
     }),
     firstRounds: Effect.suspend(() => Effect.forEach([...lanes.values()], (lane) => Deferred.await(lane.firstRound), { discard: true }))
   }

@@ -1,7 +1,7 @@
 /**
  * From what a user wrote (a name or an id) to the row it means, or a not-found problem that suggests the likely name. Inside a
  * transaction the row is locked: `lockNetwork` serialises the changes of one network, `shareSandbox` keeps a sandbox from being
- * removed meanwhile. Locks are taken in the order network, sandbox.
+ * removed meanwhile. Locks are taken in the order network, sandbox, agent.
  */
 import { Context, Effect, Layer, Schema } from "effect"
 import { SqlClient, type Statement } from "effect/sql"
@@ -51,9 +51,25 @@ const make = Effect.gen(function*() {
     return yield* new SandboxNotFound({ detail: `There is no sandbox "${ref}".`, hint: suggest(ref, all, "gstacks sandbox list") })
   })
 
+  const noAlias = Effect.fn("Lookups.noAlias")(function*(network: NetworkRow, name: string) {
+    const all = yield* names(sql`select name from aliases where network_id = ${network.id} order by name limit 1000`)
+    return yield* new AliasNotFound({
+      detail: `Network "${network.name}" has no alias "${name}".`,
+      hint: suggest(name, all, `gstacks network alias list ${network.name}`)
+    })
+  })
+
+  const findAgent = (lock: string) => Effect.fn("Lookups.agent")(function*(ref: string) {
+    const [found] = yield* rows(AgentRow)(sql`select id, name from agents where name = ${ref} or id = ${ref} ${sql.literal(lock)}`)
+    if (found !== undefined) return found
+    const all = yield* names(sql`select name from agents order by name limit 1000`)
+    return yield* new AgentNotFound({ detail: `There is no agent "${ref}".`, hint: suggest(ref, all, "gstacks agent list") })
+  })
+
   return {
     noNetwork,
     noSandbox,
+    noAlias,
     network: findNetwork(""),
     lockNetwork: findNetwork("for update"),
     sandbox: findSandbox(""),
@@ -63,19 +79,11 @@ const make = Effect.gen(function*() {
       const [found] = yield* rows(AliasRow)(sql`
         select l.id, l.name, l.sandbox_id, s.name as sandbox from aliases l join sandboxes s on s.id = l.sandbox_id
         where l.network_id = ${network.id} and l.name = ${name}`)
-      if (found !== undefined) return found
-      const all = yield* names(sql`select name from aliases where network_id = ${network.id} order by name limit 1000`)
-      return yield* new AliasNotFound({
-        detail: `Network "${network.name}" has no alias "${name}".`,
-        hint: suggest(name, all, `gstacks network alias list ${network.name}`)
-      })
+      return found ?? (yield* noAlias(network, name))
     }),
-    agent: Effect.fn("Lookups.agent")(function*(ref: string) {
-      const [found] = yield* rows(AgentRow)(sql`select id, name from agents where name = ${ref} or id = ${ref}`)
-      if (found !== undefined) return found
-      const all = yield* names(sql`select name from agents order by name limit 1000`)
-      return yield* new AgentNotFound({ detail: `There is no agent "${ref}".`, hint: suggest(ref, all, "gstacks agent list") })
-    })
+    agent: findAgent(""),
+    shareAgent: findAgent("for key share"),
+    lockAgent: findAgent("for update")
   }
 })
 

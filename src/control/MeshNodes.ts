@@ -13,6 +13,8 @@ import { now, rows, stored } from "./Store.ts"
 
 /** An agent keeps its node for a minute after its last member left; coming back within this time it finds it unchanged. */
 const graceMinutes = 5
+/** Long after it has expired: a key that no node was made with will be asked for by nobody. */
+const keptKeyHours = 1
 const sweepEvery = "5 minutes"
 const retryAfter = "5 seconds"
 
@@ -37,13 +39,17 @@ const make = Effect.gen(function*() {
     yield* stored(sql`delete from mesh_nodes n using topology_acks t where t.network_id = n.network_id and t.agent_id = n.agent_id and t.left_at < ${left}`)
     yield* stored(sql`delete from mesh_nodes n using networks w where w.id = n.network_id and w.deleted_at is not null`)
     const nodes = yield* api.nodes
-    const kept = yield* stored(rows(Kept)(sql`select node_id as id from mesh_nodes`))
-    // A key is awaited from its minting until the join that it was minted for has been reported.
+    // A key is awaited from its minting until the join that it was minted for has been reported. Read before the nodes that are
+    // kept: a join that is reported in between is in the one or the other.
     const awaited = yield* stored(rows(Kept)(sql`select k.id from mesh_keys k join networks w on w.id = k.network_id
       left join mesh_nodes n on n.network_id = k.network_id and n.agent_id = k.agent_id
       where w.deleted_at is null and (n.joined_at is null or k.minted_at > n.joined_at)`))
+    const kept = yield* stored(rows(Kept)(sql`select node_id as id from mesh_nodes`))
     const ids = (all: ReadonlyArray<typeof Kept.Type>) => new Set(all.map((row) => row.id))
     yield* Effect.forEach(superfluous(nodes, ids(kept), ids(awaited)), (node) => api.deleteNode(node.id), { discard: true })
+    const used = nodes.flatMap((node) => node.preAuthKey === null ? [] : [node.preAuthKey.id])
+    const expired = new Date((yield* now).getTime() - keptKeyHours * 3_600_000)
+    yield* stored(sql`delete from mesh_keys where minted_at < ${expired} and id not in (select jsonb_array_elements_text(${JSON.stringify(used)}::jsonb))`)
     yield* policy.sync // afterwards: a tag can only be dropped once nobody carries it
   }).pipe(Effect.withSpan("MeshNodes.sweep"))
 

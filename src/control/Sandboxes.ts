@@ -22,6 +22,9 @@ const Row = Schema.Struct({
 })
 const Desired = Schema.Struct({ id: SandboxId, name: SandboxName, spec: SandboxSpec, run: Schema.Boolean })
 
+/** Agents may say more than anyone wants to store. */
+const longestReason = 2000
+
 export interface RunRequest {
   readonly name: SandboxName
   readonly agent?: string
@@ -58,9 +61,10 @@ const make = Effect.gen(function*() {
   })
 
   const store = (request: RunRequest, agent: AgentRow) => sql.withTransaction(Effect.gen(function*() {
+    const { id: agentId } = yield* lookups.shareAgent(agent.name) // it may have been removed since it was chosen
     const id = yield* makeId(SandboxId, "sbx")
     const inserted = yield* sql`insert into sandboxes (id, name, agent_id, labels, spec, run, state, created_at)
-      values (${id}, ${request.name}, ${agent.id}, ${JSON.stringify(request.labels)}::jsonb, ${JSON.stringify(request.spec)}::jsonb, true, 'pending', ${yield* now})
+      values (${id}, ${request.name}, ${agentId}, ${JSON.stringify(request.labels)}::jsonb, ${JSON.stringify(request.spec)}::jsonb, true, 'pending', ${yield* now})
       on conflict (name) do nothing returning id`
     if (inserted.length === 0) {
       return yield* new SandboxExists({
@@ -75,7 +79,7 @@ const make = Effect.gen(function*() {
   /** A state never goes back: the answer to a start may arrive after the report that the program has ended. */
   const record = (agent: AgentId, status: SandboxStatus, onlyFrom?: ReadonlyArray<SandboxState>) => {
     const ended = status.state === "stopped" || status.state === "failed"
-    return sql`update sandboxes set state = ${status.state}, exit_code = ${status.exitCode}, reason = ${status.reason}, run = run and not ${ended}::boolean
+    return sql`update sandboxes set state = ${status.state}, exit_code = ${status.exitCode}, reason = ${status.reason?.slice(0, longestReason) ?? null}, run = run and not ${ended}::boolean
       where id = ${status.id} and agent_id = ${agent} ${onlyFrom === undefined ? sql.literal("") : sql`and state in ${sql.in(onlyFrom)}`}`
   }
 

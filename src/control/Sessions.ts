@@ -73,6 +73,10 @@ export const callOn = <A, E>(
 ): Effect.Effect<A, Exclude<E, RpcClientError> | AgentUnavailable> =>
   Effect.raceFirst(request(session.client), Effect.andThen(Deferred.await(session.ended), unavailable(session.agent, "lost its connection"))).pipe(
     Effect.timeoutOrElse({ duration: within, orElse: () => unavailable(session.agent, "did not answer in time") }),
+    Effect.catchDefect((defect) => Effect.andThen(
+      Effect.logWarning(`Agent "${session.agent}" failed on a call, or answered what is not understood.`, defect),
+      unavailable(session.agent, "failed on it; its log says why")
+    )),
     Effect.catch((error) => Effect.fail(isRpcClientError(error) ? unavailable(session.agent, "lost its connection") : error as Exclude<E, RpcClientError> | AgentUnavailable))
   )
 

@@ -14,10 +14,18 @@ const keptVersions = 16
 const make = Effect.gen(function*() {
   const topologies = yield* Topologies
   const kept = new Map<NetworkId, ReadonlyArray<Topology>>()
+  let removals = 0
 
   /** Reads the newest from the database. `None`: the network is gone. */
-  const refresh = (network: NetworkId): Effect.Effect<Option.Option<Topology>, StoreUnavailable> => Effect.map(topologies.load(network), (loaded) => {
+  const refresh = (network: NetworkId): Effect.Effect<Option.Option<Topology>, StoreUnavailable> => Effect.suspend(() => {
+    const removalsBefore = removals
+    return Effect.map(topologies.load(network), (loaded) => keep(network, loaded, removals === removalsBefore))
+  })
+
+  /** What was read while some network was found gone is not kept: it may be that one, as it was before. */
+  const keep = (network: NetworkId, loaded: Option.Option<Topology>, current: boolean): Option.Option<Topology> => {
     if (Option.isNone(loaded)) {
+      removals++
       kept.delete(network)
       deltas.delete(network)
       return loaded
@@ -25,9 +33,9 @@ const make = Effect.gen(function*() {
     const versions = kept.get(network) ?? []
     const newest = versions.at(-1)
     if (newest !== undefined && newest.version >= loaded.value.version) return Option.some(newest)
-    kept.set(network, [...versions.slice(1 - keptVersions), loaded.value])
+    if (current) kept.set(network, [...versions.slice(1 - keptVersions), loaded.value])
     return loaded
-  })
+  }
 
   /** Nearly all agents of a network need the same one at the same time. */
   const deltas = new Map<NetworkId, TopologyDelta>()

@@ -3,13 +3,17 @@ import { Schema } from "effect"
 import { AgentName, Labels, SandboxName } from "./DnsLabel.ts"
 import { AgentId, SandboxId } from "./Ids.ts"
 
+/** Programs, their arguments and their environment cannot hold a zero byte. */
+const Text = Schema.String.check(Schema.isPattern(/^[^\0]*$/, { message: "text without zero bytes" }))
+
 /** A host path shown inside the sandbox, read-only unless `writable`. */
-export const Bind = Schema.Struct({ source: Schema.String, target: Schema.String, writable: Schema.Boolean })
+export const Bind = Schema.Struct({ source: Text, target: Text, writable: Schema.Boolean })
 export type Bind = typeof Bind.Type
 
 export const SandboxSpec = Schema.Struct({
-  command: Schema.NonEmptyArray(Schema.String),
-  env: Schema.Record(Schema.String, Schema.String),
+  command: Schema.NonEmptyArray(Text),
+  env: Schema.Record(Schema.String, Text).check(
+    Schema.makeFilter((env) => Object.keys(env).every((key) => /^[^\0=]+$/.test(key)) || "names of variables without = and zero bytes")),
   binds: Schema.Array(Bind)
 })
 export type SandboxSpec = typeof SandboxSpec.Type

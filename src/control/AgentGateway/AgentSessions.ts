@@ -64,21 +64,21 @@ const make = Effect.gen(function*() {
     const session: Session = { agentId: agent.id, agent: agent.name, client, ended, troubles, close, kick: (network) => lanes?.kick(network) ?? Effect.void }
     lanes = yield* makeLanes(session).pipe(Effect.provideContext(services))
 
-    replies.set(connection, deliver)
     const child = `agentSession/${agent.id}`
-    const replaced = yield* sessions.open(session)
-    if (Option.isSome(replaced)) {
-      yield* Effect.logWarning(`Agent "${agent.name}" connected again; its older connection is closed. If this repeats, two hosts use one credential.`)
-    }
     yield* Effect.addFinalizer(() => Effect.gen(function*() {
       yield* Deferred.succeed(ended, undefined)
-      replies.delete(connection)
+      if (replies.get(connection) === deliver) replies.delete(connection)
       if (yield* sessions.forget(session)) {
         yield* stop(child)
         yield* Effect.logInfo(`Agent "${agent.name}" is gone.`)
         yield* Effect.ignore(agents.gone(agent.id))
       }
     }))
+    replies.set(connection, deliver)
+    const replaced = yield* sessions.open(session)
+    if (Option.isSome(replaced)) {
+      yield* Effect.logWarning(`Agent "${agent.name}" connected again; its older connection is closed. If this repeats, two hosts use one credential.`)
+    }
     yield* Effect.ignore(agents.seen(agent.id, facts))
     for (const status of statuses) {
       yield* Effect.catch(sandboxes.report(agent, status), (problem) => Effect.logWarning(`A report of agent "${agent.name}" was not recorded: ${problem.message}`))

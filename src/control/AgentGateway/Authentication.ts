@@ -1,5 +1,5 @@
 /** Which agent a connection belongs to, by the credential it was opened with. Every message carries it, so answers are kept for a few seconds. */
-import { Cache, Context, Effect, Layer, Option } from "effect"
+import { Cache, Context, Effect, Exit, Layer, Option, Schedule } from "effect"
 import type { Headers } from "effect/http"
 import type { StoreUnavailable } from "../../domain/Problems.ts"
 import { AgentAuthorization, AgentIdentity, CredentialRefused } from "../../protocol/agent/ControlRpcs.ts"
@@ -8,13 +8,15 @@ import type { AgentRow } from "../Lookups.ts"
 
 /** How long a removed agent's credential may still work on an open connection. */
 const remembered = "5 seconds"
+/** How often a message that cannot be judged asks again. */
+const retryEvery = "500 millis"
 
 export class Credentials extends Context.Service<Credentials, {
   readonly check: (headers: Headers.Headers) => Effect.Effect<Option.Option<AgentRow>, StoreUnavailable>
 }>()("gstacks/control/Credentials") {
   static readonly layer = Layer.effect(Credentials, Effect.gen(function*() {
     const agents = yield* Agents
-    const cache = yield* Cache.make({ capacity: 10_000, timeToLive: remembered, lookup: agents.authenticate })
+    const cache = yield* Cache.makeWith(agents.authenticate, { capacity: 10_000, timeToLive: (exit) => Exit.isSuccess(exit) ? remembered : 0 })
     return Credentials.of({
       check: (headers) => {
         const bearer = /^bearer (\S+)$/i.exec(headers["authorization"] ?? "")?.[1]
@@ -27,7 +29,8 @@ export class Credentials extends Context.Service<Credentials, {
 export const middleware = Layer.effect(AgentAuthorization, Effect.gen(function*() {
   const credentials = yield* Credentials
   return AgentAuthorization.of((effect, { headers }) => Effect.gen(function*() {
-    const agent = yield* Effect.catchTag(credentials.check(headers), "StoreUnavailable", (problem) => new CredentialRefused({ message: problem.detail }))
+    // While the database is away nothing is known: the message waits. To refuse would send the agent away for minutes.
+    const agent = yield* Effect.orDie(Effect.retry(credentials.check(headers), Schedule.spaced(retryEvery)))
     if (Option.isNone(agent)) return yield* new CredentialRefused({ message: "The agent's credential is not known (any more)." })
     return yield* Effect.provideService(effect, AgentIdentity, agent.value)
   }))

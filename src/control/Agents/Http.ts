@@ -3,13 +3,15 @@ import { Effect, Layer } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { Api } from "../../protocol/http/Api.ts"
 import { Agents } from "../Agents.ts"
+import { MeshNodes } from "../MeshNodes.ts"
 
 const agents = HttpApiBuilder.group(Api, "agents", Effect.fnUntraced(function*(handlers) {
   const agents = yield* Agents
+  const nodes = yield* MeshNodes
   return handlers.handleAll({
     list: () => agents.list,
     show: ({ params }) => agents.show(params.agent),
-    remove: ({ params }) => agents.remove(params.agent)
+    remove: ({ params }) => Effect.tap(agents.remove(params.agent), nodes.request)
   })
 }))
 

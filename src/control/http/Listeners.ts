@@ -1,28 +1,35 @@
 /** Where the API listens: a TCP address, and a Unix socket when one is configured. Both serve the same routes. */
 import { NodeHttpServer } from "@effect/platform-node"
-import { Effect, Scope } from "effect"
-import { HttpServerRequest, HttpServerResponse } from "effect/http"
+import { ByteSize, Effect, Scope } from "effect"
+import { HttpIncomingMessage, HttpServerRequest, type HttpServerResponse } from "effect/http"
 import { chmod, rm } from "node:fs/promises"
 import { createServer } from "node:http"
 import type { ListenOptions } from "node:net"
 import type { Duplex } from "node:stream"
+import { problem } from "./problems.ts"
 
-/** Largest message on the agents' WebSocket: a snapshot of a large network fits many times. */
-const maxPayload = 64 << 20
+/** Largest message of an agent: a sandbox's last mebibyte of output, with every byte escaped. */
+const maxPayload = 8 << 20
+/** Largest body of a request. */
+const maxBody = 1 << 20
 
 export interface Addresses {
   readonly tcp: { readonly host: string; readonly port: number }
   readonly socket: string | undefined
 }
 
+/** Said before anything is read where the length is announced; the rest ends while it is read. */
+const bounded = <E, R>(app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) => Effect.gen(function*() {
+  const { headers } = yield* HttpServerRequest.HttpServerRequest
+  if (Number(headers["content-length"] ?? 0) > maxBody) return problem(413, "Content Too Large", `The body of a request may have ${maxBody} bytes at most.`, "Send less.")
+  return yield* app
+}).pipe(Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.fromInputUnsafe(maxBody)))
+
 /** A defect is logged with its cause; the caller learns only that it is ours. */
 const contained = <E, R>(app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) => Effect.catchDefect(app, Effect.fnUntraced(function*(defect) {
   const { method, url } = yield* HttpServerRequest.HttpServerRequest
   yield* Effect.logError(`The request ${method} ${url} failed.`, defect)
-  return HttpServerResponse.jsonUnsafe(
-    { type: "about:blank", status: 500, title: "Internal Server Error", detail: "The control plane failed on this request; its log says why.", hint: "Report it with the log." },
-    { status: 500, contentType: "application/problem+json" }
-  )
+  return problem(500, "Internal Server Error", "The control plane failed on this request; its log says why.", "Report it with the log.")
 }))
 
 /** Serves until the scope closes; answers the TCP port (useful when 0 was asked for). */
@@ -39,7 +46,7 @@ export const serve = Effect.fn("Listeners.serve")(function*<E, R>(app: Effect.Ef
       agents.add(connection)
       connection.once("close", () => agents.delete(connection))
     }), { ...options, gracefulShutdownTimeout: "2 seconds", websocket: { maxPayload } }).pipe(Scope.provide(serving))
-    yield* server.serve(contained(app)).pipe(Scope.provide(serving))
+    yield* server.serve(contained(bounded(app))).pipe(Scope.provide(serving))
     return server.address
   })
   const address = yield* listen(addresses.tcp)

@@ -18,7 +18,7 @@ export const requestProblems = HttpApiMiddleware.layerSchemaErrorTransform(HttpA
   return Effect.fail(new HttpApiError.BadRequestProblem({ detail, errors }))
 })
 
-const problem = (status: number, title: string, detail: string, hint: string) =>
+export const problem = (status: number, title: string, detail: string, hint: string) =>
   HttpServerResponse.jsonUnsafe({ type: "about:blank", status, title, detail, hint }, { status, contentType: "application/problem+json" })
 
 export const unknownRoute = HttpRouter.add("*", "*", Effect.gen(function*() {

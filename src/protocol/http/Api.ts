@@ -17,8 +17,13 @@ export class Authorization extends HttpApiMiddleware.Service<Authorization, { pr
   security: { bearer: HttpApiSecurity.bearer }, error: [Problem.Unauthorized, Problem.StoreUnavailable], requiredForClient: true
 }) {}
 
+/** What a user typed to name something. A zero byte is in no name, and no database takes it. */
+const Ref = Schema.String.check(Schema.isPattern(/^[^\0]*$/, { message: "text without zero bytes" }))
+const Count = Schema.NumberFromString.check(Schema.isInt(), Schema.isGreaterThanOrEqualTo(0))
+const tenYearsSeconds = 10 * 366 * 86_400
+
 const changed = <S extends Schema.Top>(value: S) => Schema.Struct({ value, change: Change })
-const network = { network: Schema.String }
+const network = { network: Ref }
 const flag = Schema.optionalKey(Schema.Literals(["true", "false"]))
 
 export class NetworksGroup extends HttpApiGroup.make("networks").add(
@@ -35,47 +40,47 @@ export class NetworksGroup extends HttpApiGroup.make("networks").add(
   }),
   HttpApiEndpoint.post("attach", "/:network/attachments", {
     params: network,
-    payload: Schema.Struct({ sandbox: Schema.String, alias: Schema.optionalKey(AliasName), ports: Schema.Array(Port) }),
+    payload: Schema.Struct({ sandbox: Ref, alias: Schema.optionalKey(AliasName), ports: Schema.Array(Port) }),
     success: changed(Attachment).pipe(HttpApiSchema.status(201)),
     error: [Problem.NetworkNotFound, Problem.SandboxNotFound, Problem.AliasTaken, Problem.ReservedAlias, Problem.InvalidRequest, Problem.AddressesExhausted, Problem.StoreUnavailable]
   }),
   HttpApiEndpoint.delete("detach", "/:network/attachments/:sandbox", {
-    params: { ...network, sandbox: Schema.String }, success: changed(Attachment),
+    params: { ...network, sandbox: Ref }, success: changed(Attachment),
     error: [Problem.NetworkNotFound, Problem.SandboxNotFound, Problem.NotAttached, Problem.StoreUnavailable]
   }),
   HttpApiEndpoint.get("aliases", "/:network/aliases", { params: network, success: Schema.Array(Alias), error: [Problem.NetworkNotFound, Problem.StoreUnavailable] }),
   HttpApiEndpoint.post("addAlias", "/:network/aliases", {
-    params: network, payload: Schema.Struct({ sandbox: Schema.String, alias: AliasName, ports: Schema.NonEmptyArray(Port) }),
+    params: network, payload: Schema.Struct({ sandbox: Ref, alias: AliasName, ports: Schema.NonEmptyArray(Port) }),
     success: changed(Alias).pipe(HttpApiSchema.status(201)),
     error: [Problem.NetworkNotFound, Problem.SandboxNotFound, Problem.NotAttached, Problem.AliasTaken, Problem.ReservedAlias, Problem.AddressesExhausted, Problem.StoreUnavailable]
   }),
   HttpApiEndpoint.delete("removeAlias", "/:network/aliases/:alias", {
-    params: { ...network, alias: Schema.String }, query: { port: Schema.optionalKey(Schema.NumberFromString.pipe(Schema.decodeTo(Port))) },
+    params: { ...network, alias: Ref }, query: { port: Schema.optionalKey(Schema.NumberFromString.pipe(Schema.decodeTo(Port))) },
     success: changed(Alias), error: [Problem.NetworkNotFound, Problem.AliasNotFound, Problem.PortNotPublished, Problem.StoreUnavailable]
   }),
   HttpApiEndpoint.post("moveAlias", "/:network/aliases/:alias/move", {
-    params: { ...network, alias: Schema.String }, payload: Schema.Struct({ sandbox: Schema.String }), success: changed(Alias),
+    params: { ...network, alias: Ref }, payload: Schema.Struct({ sandbox: Ref }), success: changed(Alias),
     error: [Problem.NetworkNotFound, Problem.AliasNotFound, Problem.SandboxNotFound, Problem.NotAttached, Problem.StoreUnavailable]
   }),
   HttpApiEndpoint.get("rules", "/:network/rules", { params: network, success: Schema.Array(Rule), error: [Problem.NetworkNotFound, Problem.StoreUnavailable] }),
   HttpApiEndpoint.post("allow", "/:network/rules", {
-    params: network, payload: Schema.Struct({ from: Schema.String, to: AliasName, port: Port }),
+    params: network, payload: Schema.Struct({ from: Ref, to: AliasName, port: Port }),
     success: changed(Rule).pipe(HttpApiSchema.status(201)),
     error: [Problem.NetworkNotFound, Problem.AliasNotFound, Problem.PortNotPublished, Problem.SandboxNotFound, Problem.InvalidSelector, Problem.StoreUnavailable]
   }),
   HttpApiEndpoint.delete("revoke", "/:network/rules/:rule", {
-    params: { ...network, rule: Schema.String }, success: changed(Rule), error: [Problem.NetworkNotFound, Problem.RuleNotFound, Problem.StoreUnavailable]
+    params: { ...network, rule: Ref }, success: changed(Rule), error: [Problem.NetworkNotFound, Problem.RuleNotFound, Problem.StoreUnavailable]
   }),
   HttpApiEndpoint.get("resolve", "/:network/resolve/:alias", {
-    params: { ...network, alias: Schema.String }, success: Resolution, error: [Problem.NetworkNotFound, Problem.AliasNotFound, Problem.StoreUnavailable]
+    params: { ...network, alias: Ref }, success: Resolution, error: [Problem.NetworkNotFound, Problem.AliasNotFound, Problem.StoreUnavailable]
   }),
   HttpApiEndpoint.post("test", "/:network/tests", {
-    params: network, payload: Schema.Struct({ source: Schema.String, alias: AliasName, port: Port }), success: DiagnosticRun,
+    params: network, payload: Schema.Struct({ source: Ref, alias: AliasName, port: Port }), success: DiagnosticRun,
     error: [Problem.NetworkNotFound, Problem.AliasNotFound, Problem.PortNotPublished, Problem.SandboxNotFound, Problem.InvalidSelector, Problem.StoreUnavailable]
   }),
   /** Waits until every participant has applied `version` (or a later one), at most `timeoutMs` (default 0, at most 60000), then answers with what is true. */
   HttpApiEndpoint.get("receipt", "/:network/receipts/:version", {
-    params: { ...network, version: Schema.NumberFromString }, query: { timeoutMs: Schema.optionalKey(Schema.NumberFromString) },
+    params: { ...network, version: Count }, query: { timeoutMs: Schema.optionalKey(Count) },
     success: Receipt, error: [Problem.NetworkNotFound, Problem.StoreUnavailable]
   })
 ).middleware(Authorization).prefix("/api/v1/networks") {}
@@ -84,32 +89,32 @@ export class SandboxesGroup extends HttpApiGroup.make("sandboxes").add(
   HttpApiEndpoint.get("list", "/", { success: Schema.Array(Sandbox), error: [Problem.StoreUnavailable] }),
   /** Stores the sandbox, has the agent start it, and answers once it runs (or could not be started). Without `agent` the online agent with the fewest sandboxes takes it. */
   HttpApiEndpoint.post("run", "/", {
-    payload: Schema.Struct({ name: SandboxName, agent: Schema.optionalKey(Schema.String), labels: Labels, spec: SandboxSpec, replace: Schema.Boolean }),
+    payload: Schema.Struct({ name: SandboxName, agent: Schema.optionalKey(Ref), labels: Labels, spec: SandboxSpec, replace: Schema.Boolean }),
     success: Sandbox.pipe(HttpApiSchema.status(201)),
     error: [Problem.SandboxExists, Problem.AgentNotFound, Problem.AgentUnavailable, Problem.SandboxFailed, Problem.InvalidRequest, Problem.StoreUnavailable]
   }),
-  HttpApiEndpoint.get("show", "/:sandbox", { params: { sandbox: Schema.String }, success: Sandbox, error: [Problem.SandboxNotFound, Problem.StoreUnavailable] }),
+  HttpApiEndpoint.get("show", "/:sandbox", { params: { sandbox: Ref }, success: Sandbox, error: [Problem.SandboxNotFound, Problem.StoreUnavailable] }),
   HttpApiEndpoint.get("logs", "/:sandbox/logs", {
-    params: { sandbox: Schema.String }, success: Schema.Struct({ text: Schema.String, truncated: Schema.Boolean }),
+    params: { sandbox: Ref }, success: Schema.Struct({ text: Schema.String, truncated: Schema.Boolean }),
     error: [Problem.SandboxNotFound, Problem.AgentUnavailable, Problem.StoreUnavailable]
   }),
-  HttpApiEndpoint.post("stop", "/:sandbox/stop", { params: { sandbox: Schema.String }, success: Sandbox, error: [Problem.SandboxNotFound, Problem.AgentUnavailable, Problem.StoreUnavailable] }),
+  HttpApiEndpoint.post("stop", "/:sandbox/stop", { params: { sandbox: Ref }, success: Sandbox, error: [Problem.SandboxNotFound, Problem.AgentUnavailable, Problem.StoreUnavailable] }),
   /** Stops it if it runs, detaches it everywhere (its aliases and rules go with it) and frees its name. An unreachable agent stops it when it returns. */
   HttpApiEndpoint.delete("remove", "/:sandbox", {
-    params: { sandbox: Schema.String }, success: Schema.Struct({ value: Sandbox, changes: Schema.Array(Change) }), error: [Problem.SandboxNotFound, Problem.StoreUnavailable]
+    params: { sandbox: Ref }, success: Schema.Struct({ value: Sandbox, changes: Schema.Array(Change) }), error: [Problem.SandboxNotFound, Problem.StoreUnavailable]
   })
 ).middleware(Authorization).prefix("/api/v1/sandboxes") {}
 
 export class AgentsGroup extends HttpApiGroup.make("agents").add(
   HttpApiEndpoint.get("list", "/", { success: Schema.Array(Agent), error: [Problem.StoreUnavailable] }),
-  HttpApiEndpoint.get("show", "/:agent", { params: { agent: Schema.String }, success: Agent, error: [Problem.AgentNotFound, Problem.StoreUnavailable] }),
-  HttpApiEndpoint.delete("remove", "/:agent", { params: { agent: Schema.String }, success: Agent, error: [Problem.AgentNotFound, Problem.AgentInUse, Problem.StoreUnavailable] })
+  HttpApiEndpoint.get("show", "/:agent", { params: { agent: Ref }, success: Agent, error: [Problem.AgentNotFound, Problem.StoreUnavailable] }),
+  HttpApiEndpoint.delete("remove", "/:agent", { params: { agent: Ref }, success: Agent, error: [Problem.AgentNotFound, Problem.AgentInUse, Problem.StoreUnavailable] })
 ).middleware(Authorization).prefix("/api/v1/agents") {}
 
 export class TokensGroup extends HttpApiGroup.make("tokens").add(
   HttpApiEndpoint.get("list", "/", { success: Schema.Array(Token), error: [Problem.StoreUnavailable] }),
   HttpApiEndpoint.post("create", "/", {
-    payload: Schema.Struct({ kind: Schema.Literals(["enrolment", "user"]), name: Schema.String, ttlSeconds: Schema.optionalKey(Schema.Int) }),
+    payload: Schema.Struct({ kind: Schema.Literals(["enrolment", "user"]), name: Ref, ttlSeconds: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: tenYearsSeconds }, { message: "seconds, at most ten years" }))) }),
     success: NewToken.pipe(HttpApiSchema.status(201)), error: [Problem.StoreUnavailable]
   }),
   HttpApiEndpoint.delete("revoke", "/:token", { params: { token: TokenId }, success: Token, error: [Problem.TokenNotFound, Problem.StoreUnavailable] }),
@@ -119,7 +124,7 @@ export class TokensGroup extends HttpApiGroup.make("tokens").add(
 /** An agent trades a single-use enrolment token for a credential of its own. No other authentication. */
 export class EnrolmentGroup extends HttpApiGroup.make("enrolment").add(
   HttpApiEndpoint.post("enrol", "/", {
-    payload: Schema.Struct({ token: Schema.String, name: AgentName }),
+    payload: Schema.Struct({ token: Ref, name: AgentName }),
     success: Schema.Struct({ agentId: AgentId, name: AgentName, credential: Schema.String }).pipe(HttpApiSchema.status(201)),
     error: [Problem.EnrolmentRefused, Problem.StoreUnavailable]
   })
