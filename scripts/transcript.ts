@@ -18,5 +18,5 @@ const text = readFileSync(readme, "utf8")
 const from = text.indexOf(begin), to = text.indexOf(end)
 if (from < 0 || to < from) throw new Error(`README.md has no place for the transcript: it goes between ${begin} and ${end}`)
 
-writeFileSync(`${readme}.new`, `${text.slice(0, from + begin.length)}\n\`\`\`console\n${demo.stdout.trim()}\n\`\`\`\n${text.slice(to)}`)
+writeFileSync(`${readme}.new`, `${text.slice(0, from + begin.length)}\n\`\`\`console\n${demo.stdout.replaceAll("\r", "").trim()}\n\`\`\`\n${text.slice(to)}`)
 renameSync(`${readme}.new`, readme)
