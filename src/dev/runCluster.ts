@@ -41,7 +41,7 @@ const makeStateDir = (cluster: Cluster.Cluster) =>
       await mkdir(Cluster.logsDir(cluster), { recursive: true, mode: 0o700 })
       await chmod(cluster.stateDir, 0o700)
     },
-    catch: (cause) => refuse(`the state folder cannot be made: ${(cause as Error).message}`, `check ${dirname(cluster.stateDir)}, or set XDG_STATE_HOME`)
+    catch: (cause) => refuse(`the state folder cannot be made: ${(cause as Error).message}`, `check ${dirname(cluster.stateDir)}, or set XDG_STATE_HOME to another folder`)
   })
 
 /** Context `dev` becomes the current one, and what was current before comes back at the end; a cluster with another name leaves it alone. */
@@ -68,7 +68,7 @@ export const runCluster = Effect.fn("dev.runCluster")(function*(cluster: Cluster
 
   const hosts = Cluster.hostNames(options.hosts)
   const worldEnds = yield* startWorld(cluster, {
-    stateDir: cluster.stateDir, runtimeDir: cluster.runtimeDir, hosts, bundles: options.bundles, env: options.env
+    stateDir: cluster.stateDir, runtimeDir: cluster.runtimeDir, hosts, hide: [dirname(yield* Contexts.path)], bundles: options.bundles, env: options.env
   }, options.tell)
 
   const port = yield* relay.listen(Cluster.controlSocket(cluster), mine.port)

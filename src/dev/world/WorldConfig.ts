@@ -5,6 +5,8 @@ export const WorldConfig = Schema.Struct({
   stateDir: Schema.String,
   runtimeDir: Schema.String,
   hosts: Schema.Array(Schema.String),
+  /** Folders of the user's that no sandbox may see, besides the cluster's own. */
+  hide: Schema.Array(Schema.String),
   /** The folder that has the bundles. */
   bundles: Schema.String,
   /** Settings that every process of the cluster gets beside its own. */

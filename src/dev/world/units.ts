@@ -66,6 +66,6 @@ export const agentUnit = (config: WorldConfig, host: string, tokenFile: string |
     ...(tokenFile === null ? {} : { GLOBALSTACKS_AGENT_ENROLMENT_TOKEN_FILE: tokenFile }),
     GLOBALSTACKS_STATE_DIR: hostStateDir(config, host, "agent"),
     GLOBALSTACKS_RUNTIME_DIR: join(config.runtimeDir, host),
-    GLOBALSTACKS_SANDBOX_HIDE: [config.stateDir, config.runtimeDir].join(":")
+    GLOBALSTACKS_SANDBOX_HIDE: [config.stateDir, config.runtimeDir, ...config.hide].join(":")
   })
 

@@ -1,0 +1,72 @@
+/** `npm run demo`, as a newcomer runs it: it goes as told, and whichever of its processes is killed, nothing of it is left. */
+import { afterAll, assert, describe, it } from "@effect/vitest"
+import { type ChildProcess, spawn } from "node:child_process"
+import { once } from "node:events"
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { join } from "node:path"
+import { named } from "../../src/dev/Cluster.ts"
+import { environment } from "../harness/cluster.ts"
+import { eventually } from "./fixture.ts"
+
+const folder = mkdtempSync("/tmp/gs-")
+const env = environment(folder)
+const cluster = named("demo", env)
+
+/** npm, so that what the demo runs under is what a user has. */
+const demo = (...args: ReadonlyArray<string>) => {
+  const npm = spawn("npm", ["run", "--silent", "demo", "--", ...args], { cwd: join(import.meta.dirname, "../.."), env, stdio: ["ignore", "pipe", "pipe"], detached: true })
+  let said = ""
+  for (const stream of [npm.stdout, npm.stderr]) stream.setEncoding("utf8").on("data", (chunk: string) => { said += chunk })
+  return { npm, said: () => said }
+}
+
+const commandOf = (pid: string) => {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ")
+  } catch {
+    return "" // it has just ended
+  }
+}
+const processes = (pattern: RegExp) => readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && pattern.test(commandOf(pid))).map(Number)
+
+/** Every process of a cluster has its runtime folder's or its state folder's name in its command line, or lives in the world that ends with those. */
+const nothingLeft = () => processes(new RegExp(`${cluster.runtimeDir}|${cluster.stateDir}`)).length === 0 && !existsSync(cluster.runtimeDir)
+
+const whenUp = async ({ npm, said }: { readonly npm: ChildProcess; readonly said: () => string }) => {
+  await eventually("the demo stays up", () => /stays up until Ctrl-C/.test(said()) || npm.exitCode !== null, 90_000)
+  assert.isNull(npm.exitCode, said())
+}
+
+const childOf = (pid: number) => processes(/dist\/demo\.mjs/).find((candidate) => {
+  for (let at = candidate; at > 1;) {
+    if (at === pid) return true
+    at = Number(/^PPid:\s*(\d+)$/m.exec(readFileSync(`/proc/${at}/status`, "utf8"))?.[1] ?? 0)
+  }
+  return false
+})
+
+describe("npm run demo", () => {
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+  it("--once tells the whole story, exits with 0 and leaves nothing", async () => {
+    const { npm, said } = demo("--once")
+    const [code] = await once(npm, "close")
+    assert.strictEqual(code, 0, said())
+    for (const part of [/network dev created/, /Couldn't connect to server[\s\S]*200 OK[\s\S]*verdict: reachable[\s\S]*revoked[\s\S]*Couldn't connect to server/, /The story went as told/]) assert.match(said(), part)
+    assert.isTrue(nothingLeft())
+  }, 180_000)
+
+  for (const [who, kill] of [
+    ["Ctrl-C", (npm: number) => process.kill(-npm, "SIGINT")],
+    ["kill -9 of npm", (npm: number) => process.kill(npm, "SIGKILL")],
+    ["kill -9 of the demo", (npm: number) => process.kill(childOf(npm)!, "SIGKILL")]
+  ] as const) {
+    it(`${who} leaves nothing`, async () => {
+      const running = demo()
+      await whenUp(running)
+      kill(running.npm.pid!)
+      await eventually("everything has ended", nothingLeft, 15_000)
+      await eventually("the demo has ended", () => processes(/dist\/demo\.mjs/).every((pid) => !readFileSync(`/proc/${pid}/environ`, "utf8").includes(folder)), 5_000)
+    }, 180_000)
+  }
+})
