@@ -6,7 +6,8 @@ import { type NetworkId, SandboxId } from "../domain/Ids.ts"
 import { InvalidRequest } from "../domain/Problems.ts"
 import { Aliases, notAttached } from "./Aliases.ts"
 import { Changes } from "./Changes.ts"
-import { Lookups } from "./Lookups.ts"
+import { Lookups, type NetworkRow } from "./Lookups.ts"
+import { Participants } from "./Participants.ts"
 import { now, rows, stored, Time } from "./Store.ts"
 
 const Row = Schema.Struct({ sandboxId: SandboxId, sandbox: SandboxName, agent: AgentName, aliases: Schema.Array(AliasName), attachedAt: Time })
@@ -16,6 +17,7 @@ const make = Effect.gen(function*() {
   const lookups = yield* Lookups
   const changes = yield* Changes
   const aliases = yield* Aliases
+  const participants = yield* Participants
 
   const select = sql`select m.sandbox_id, s.name as sandbox, a.name as agent, m.attached_at,
     array(select l.name from aliases l where l.network_id = m.network_id and l.sandbox_id = m.sandbox_id order by l.name) as aliases
@@ -23,9 +25,10 @@ const make = Effect.gen(function*() {
   const one = (network: NetworkId, sandbox: SandboxId) =>
     Effect.map(rows(Row)(sql`${select} where m.network_id = ${network} and m.sandbox_id = ${sandbox}`), (found) => found[0])
 
-  const removeFrom = Effect.fn("Attachments.removeFrom")(function*(network: NetworkId, sandbox: SandboxId) {
-    yield* aliases.releaseOf(network, sandbox)
-    yield* sql`delete from attachments where network_id = ${network} and sandbox_id = ${sandbox}`
+  const removeFrom = Effect.fn("Attachments.removeFrom")(function*(network: NetworkRow, sandbox: SandboxId) {
+    yield* aliases.releaseOf(network.id, sandbox)
+    yield* sql`delete from attachments where network_id = ${network.id} and sandbox_id = ${sandbox}`
+    yield* participants.refresh(network)
   })
 
   return {
@@ -45,6 +48,7 @@ const make = Effect.gen(function*() {
         }
         const sandbox = yield* lookups.shareSandbox(sandboxRef)
         yield* sql`insert into attachments (network_id, sandbox_id, attached_at) values (${network.id}, ${sandbox.id}, ${yield* now}) on conflict do nothing`
+        yield* participants.refresh(network)
         if (alias !== undefined && Arr.isReadonlyArrayNonEmpty(ports)) yield* aliases.publish(network, sandbox, alias, ports)
         return (yield* one(network.id, sandbox.id))!
       })),
@@ -53,14 +57,14 @@ const make = Effect.gen(function*() {
       const sandbox = yield* lookups.shareSandbox(sandboxRef)
       const attachment = yield* one(network.id, sandbox.id)
       if (attachment === undefined) return yield* notAttached(network, sandbox)
-      yield* removeFrom(network.id, sandbox.id)
+      yield* removeFrom(network, sandbox.id)
       return attachment
     })),
 
     /** Inside a change of the network. */
     removeFrom,
-    removeAll: Effect.fn("Attachments.removeAll")(function*(network: NetworkId) {
-      for (const member of yield* rows(Row)(sql`${select} where m.network_id = ${network}`)) yield* removeFrom(network, member.sandboxId)
+    removeAll: Effect.fn("Attachments.removeAll")(function*(network: NetworkRow) {
+      for (const member of yield* rows(Row)(sql`${select} where m.network_id = ${network.id}`)) yield* removeFrom(network, member.sandboxId)
     })
   }
 })

@@ -9,7 +9,6 @@ import { Principal } from "../protocol/http/Api.ts"
 import { Audit } from "./Audit.ts"
 import { Lookups, type NetworkRow } from "./Lookups.ts"
 import { News } from "./News.ts"
-import { Participants } from "./Participants.ts"
 import { stored } from "./Store.ts"
 
 export interface Changed<A> { readonly value: A; readonly change: Change }
@@ -22,13 +21,11 @@ const make = Effect.gen(function*() {
   const lookups = yield* Lookups
   const news = yield* News
   const audit = yield* Audit
-  const participants = yield* Participants
 
   /** Inside a transaction that holds the network's lock. */
   const record = Effect.fn("Changes.record")(function*(network: NetworkRow, action: string, detail: Schema.Json) {
     const version = network.version + 1
     yield* sql`update networks set version = ${version} where id = ${network.id}`
-    yield* participants.refresh(network.id, version)
     yield* news.tell({ _tag: "Committed", networkId: network.id, version, at: yield* Clock.currentTimeMillis, removed: action === removal })
     yield* audit.write(action, detail, { networkId: network.id, version })
     return { networkId: network.id, network: network.name, version } satisfies Change

@@ -22,6 +22,8 @@ interface Lane {
   readonly firstRound: Deferred.Deferred<void>
   /** The version that the agent has on disk. */
   has: number | null
+  /** The newest version that it has acknowledged. */
+  acknowledged: number | null
 }
 
 export interface Lanes {
@@ -56,7 +58,7 @@ export const makeLanes = Effect.fn("makeLanes")(function*(session: Session): Eff
   const judge = (lane: Lane, sent: Topology, version: number) => {
     const { networkId } = sent
     lane.has = version === sent.version ? version : null
-    if (version === sent.version) return acknowledge(networkId, version)
+    if (version === sent.version) return Effect.andThen(acknowledge(networkId, version), Effect.sync(() => { lane.acknowledged = version }))
     return again(networkId, lane, version < sent.version ? `still applies version ${version}` : `says that it applied version ${version}, which it was never sent`)
   }
 
@@ -87,8 +89,9 @@ export const makeLanes = Effect.fn("makeLanes")(function*(session: Session): Eff
 
   const round = Effect.fnUntraced(function*(networkId: NetworkId, lane: Lane) {
     const topology = Option.getOrUndefined(yield* snapshots.latest(networkId))
-    if (topology?.agents.some((host) => host.id === agent.id)) yield* apply(lane, topology)
-    else yield* withdraw(lane, networkId, topology?.version)
+    if (topology?.agents.some((host) => host.id === agent.id)) {
+      if (lane.acknowledged !== topology.version) yield* apply(lane, topology)
+    } else yield* withdraw(lane, networkId, topology?.version)
   })
 
   const run = (networkId: NetworkId, lane: Lane) => lane.kicked.await.pipe(
@@ -107,7 +110,7 @@ export const makeLanes = Effect.fn("makeLanes")(function*(session: Session): Eff
     // Found or opened, and kicked, in one step: a lane that ends never takes a kick with it.
     kick: (networkId, has) => Effect.suspend(() => {
       const known = lanes.get(networkId)
-      const lane = known ?? { kicked: Latch.makeUnsafe(), firstRound: Deferred.makeUnsafe<void>(), has: null }
+      const lane = known ?? { kicked: Latch.makeUnsafe(), firstRound: Deferred.makeUnsafe<void>(), has: null, acknowledged: null }
       if (has !== undefined) lane.has = has
       lane.kicked.openUnsafe()
       if (known !== undefined) return Effect.void

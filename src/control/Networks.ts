@@ -57,7 +57,7 @@ const make = Effect.gen(function*() {
           hint: `Detach them first, or remove all of it: gstacks network delete ${network.name} --cascade`
         })
       }
-      yield* attachments.removeAll(network.id)
+      yield* attachments.removeAll(network)
       yield* sql`update networks set deleted_at = ${yield* now} where id = ${network.id}`
       return view({ ...row!, version: network.version + 1 })
     }))

@@ -32,10 +32,13 @@ const make = Effect.gen(function*() {
   /** Reads the newest version and hands it to the sessions of its participants. */
   const distribute = ({ networkId }: { readonly networkId: NetworkId }): Effect.Effect<Distribution, StoreUnavailable> => Effect.gen(function*() {
     const topology = Option.getOrUndefined(yield* snapshots.refresh(networkId))
+    const present = new Set(topology?.agents.map((agent) => agent.id))
+    yield* Effect.forEach(present, (agentId) => sessions.kick(agentId, networkId), { discard: true })
     const everyone = yield* participants.ofNetwork(networkId)
     const needed = (leftVersion: number | null) => leftVersion ?? topology?.version ?? 0
     const behind = everyone.filter((participant) => (participant.applied ?? 0) < needed(participant.leftVersion))
-    yield* Effect.forEach(behind, ({ agentId }) => sessions.kick(agentId, networkId), { discard: true })
+    // Those that left. The others are on their way already, while this was read.
+    yield* Effect.forEach(behind, ({ agentId }) => present.has(agentId) ? Effect.void : sessions.kick(agentId, networkId), { discard: true })
     const version = topology?.version ?? Math.max(0, ...everyone.map((participant) => participant.leftVersion ?? 0))
     return { version, removed: topology === undefined, participants: everyone.length, behind: behind.map((participant) => participant.agentId) }
   })

@@ -14,9 +14,12 @@ export const now: Effect.Effect<Date> = Effect.map(Clock.currentTimeMillis, (mil
 /** Wrong statements, broken constraints and rows that do not decode are our defects; the rest is the database's weather. */
 const isDefect = (error: SqlError): boolean => ["SqlSyntaxError", "ConstraintError", "UniqueViolation"].includes(error.reason._tag)
 
+/** The database took back one of two transactions that stood in each other's way: it is tried again, as that is meant. */
+const isCollision = (error: unknown): boolean => isSqlError(error) && ["DeadlockError", "SerializationError"].includes(error.reason._tag)
+
 /** Makes database failures the one problem that callers know. */
 export const stored = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, Exclude<E, SqlError | Schema.SchemaError> | StoreUnavailable, R> =>
-  Effect.catch(effect, (error): Effect.Effect<never, Exclude<E, SqlError | Schema.SchemaError> | StoreUnavailable> => {
+  Effect.catch(Effect.retry(effect, { while: isCollision, times: 5 }), (error): Effect.Effect<never, Exclude<E, SqlError | Schema.SchemaError> | StoreUnavailable> => {
     if (Schema.isSchemaError(error)) return Effect.die(error)
     if (!isSqlError(error)) return Effect.fail(error as Exclude<E, SqlError | Schema.SchemaError>)
     if (isDefect(error)) return Effect.die(error)

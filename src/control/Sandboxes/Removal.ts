@@ -33,7 +33,7 @@ const make = Effect.gen(function*() {
     for (const network of yield* involved(id)) networks.push(yield* lookups.lockNetwork(network.id))
     const sandbox = yield* lookups.lockSandbox(id)
     if ((yield* involved(id)).length > networks.length) return undefined // one more meanwhile
-    for (const network of networks) yield* attachments.removeFrom(network.id, id)
+    for (const network of networks) yield* attachments.removeFrom(network, id)
     yield* sql`delete from sandboxes where id = ${id}`
     const made: Array<Change> = []
     for (const network of networks) made.push(yield* changes.record(network, "sandbox.remove", { id, name: sandbox.name }))
