@@ -25,7 +25,8 @@ Generated from the command tree by \`node scripts/docs-cli.ts\`; do not edit.
 - **Formats.** \`-o table|json|jsonl|yaml|name\`; \`--json\` is \`-o json\`. JSON only grows. An empty list prints the next command on stderr and exits 0.
 - **Changes** to a network print what changed, then wait until every agent that takes part has applied it and print the receipt:
   \`topology v7 applied by 2/2 agents in 41 ms\`. The wait is the default, on a terminal and in scripts alike, so that what follows can
-  rely on the change; \`--wait=stored\` does not wait, \`--timeout\` (default 30s) limits the wait. When it is over the exit code is 6, the
+  rely on the change; \`--wait=stored\` does not wait, \`--wait=ready\` waits for the hosts to join the mesh too (seconds, after a first attach),
+  \`--timeout\` (default 30s) limits the wait. When it is over the exit code is 6, the
   message names the agents that are pending, and the change stays: they apply it when they can. In JSON a change is one document
   \`{"value": ..., "change": {"network", "version", ...}, "receipt": ...}\`; \`sandbox remove\`, which can change several networks, has lists
   \`changes\` and \`receipts\`.

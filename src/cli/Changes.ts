@@ -3,7 +3,7 @@
  * `yaml` one document `{value, change, receipt}`. The wait ends with exit code 6 when `--timeout` is over; what was stored stays.
  */
 import { Effect } from "effect"
-import { type Change, isComplete, type Receipt } from "../domain/Receipt.ts"
+import { type Change, isComplete, type Receipt, type ReceiptUntil } from "../domain/Receipt.ts"
 import { ControlApi } from "./ControlApi.ts"
 import { Failure, waitTimedOut } from "./Failure.ts"
 import { format, Timeout, Wait } from "./GlobalFlags.ts"
@@ -18,23 +18,25 @@ type Applied = typeof Receipt.Type
 const pending = (receipt: Applied): string =>
   receipt.pending.map(({ agent, online, reason }) => `${agent} (${online ? reason : "offline"})`).join(", ")
 
-export const describeReceipt = (receipt: Applied): string => {
+const reached = (until: ReceiptUntil): string => until === "ready" ? "ready on" : "applied by"
+
+export const describeReceipt = (receipt: Applied, until: ReceiptUntil = "applied"): string => {
   if (receipt.participants === 0) return `topology v${receipt.version} stored; no agent takes part in ${receipt.network} yet`
-  const by = `topology v${receipt.version} applied by ${receipt.applied}/${receipt.participants} agents`
+  const by = `topology v${receipt.version} ${reached(until)} ${receipt.applied}/${receipt.participants} agents`
   if (!isComplete(receipt)) return `${by}; pending: ${pending(receipt)}`
   return receipt.elapsedMs === null ? by : `${by} in ${Math.round(receipt.elapsedMs)} ms`
 }
 
-const ask = (change: Stored, timeoutMs: number) =>
+const ask = (change: Stored, until: ReceiptUntil, timeoutMs: number) =>
   Effect.flatMap(ControlApi, ({ call }) =>
-    call((client) => client.networks.receipt({ params: { network: change.networkId, version: change.version }, query: { timeoutMs } }), { timeoutMs: timeoutMs + 10_000 }))
+    call((client) => client.networks.receipt({ params: { network: change.networkId, version: change.version }, query: { timeoutMs, until } }), { timeoutMs: timeoutMs + 10_000 }))
 
-const awaitReceipt = (change: Stored, timeoutMs: number) =>
+const awaitReceipt = (change: Stored, until: ReceiptUntil, timeoutMs: number) =>
   Effect.gen(function*() {
-    let receipt = yield* ask(change, Math.min(patienceMs, timeoutMs))
+    let receipt = yield* ask(change, until, Math.min(patienceMs, timeoutMs))
     let left = timeoutMs - patienceMs
     if (!isComplete(receipt) && left > 0) yield* note(`waiting for ${pending(receipt)}`)
-    for (; !isComplete(receipt) && left > 0; left -= stretchMs) receipt = yield* ask(change, Math.min(stretchMs, left))
+    for (; !isComplete(receipt) && left > 0; left -= stretchMs) receipt = yield* ask(change, until, Math.min(stretchMs, left))
     return receipt
   })
 
@@ -48,8 +50,9 @@ interface Outcome {
 /** A network that is gone has nobody left to acknowledge: that is no failure. */
 const outcomeOf = (change: Stored) =>
   Effect.gen(function*() {
-    if ((yield* Wait) === "stored") return { receipt: null, failure: null }
-    return yield* awaitReceipt(change, yield* Timeout).pipe(Effect.match({
+    const until = yield* Wait
+    if (until === "stored") return { receipt: null, failure: null }
+    return yield* awaitReceipt(change, until, yield* Timeout).pipe(Effect.match({
       onSuccess: (receipt): Outcome => ({ receipt, failure: null }),
       onFailure: (failure): Outcome => ({ receipt: null, failure: failure.exitCode === 3 ? null : failure })
     }))
@@ -75,23 +78,25 @@ export const showChange = <A>({ value, changes, said, name, several }: Changed<A
     const outcomes = yield* Effect.forEach(changes, outcomeOf, { concurrency: 4 })
     const receipts = outcomes.map(({ receipt }) => receipt)
     if (!isText) yield* view(several ? { value, changes, receipts } : { value, change: changes[0], receipt: receipts[0] })
+    const waited = yield* Wait
+    const until = waited === "stored" ? "applied" : waited
     for (const [i, change] of changes.entries()) {
       const receipt = receipts[i]
-      yield* note(receipt ? describeReceipt(receipt) : `topology v${change.version} of ${change.network} stored`)
+      yield* note(receipt ? describeReceipt(receipt, until) : `topology v${change.version} of ${change.network} stored`)
     }
     const failure = outcomes.find((outcome) => outcome.failure !== null)?.failure
     if (failure) return yield* receiptUnknown(failure)
     const late = receipts.find((receipt) => receipt !== null && !isComplete(receipt))
-    if (late) return yield* tooLate(late, yield* Timeout)
+    if (late) return yield* tooLate(late, until, yield* Timeout)
   })
 
 const receiptUnknown = ({ problem, exitCode }: Failure): Failure =>
   new Failure({ problem: { ...problem, detail: `the change is stored, but who has applied it is unknown: ${problem.detail}` }, exitCode, resultShown: true })
 
-const tooLate = (receipt: Applied, timeoutMs: number): Failure => {
+const tooLate = (receipt: Applied, until: ReceiptUntil, timeoutMs: number): Failure => {
   const { network, version, applied, participants } = receipt
   return waitTimedOut(
-    `stored, but topology v${version} of ${network} is applied by ${applied}/${participants} agents after ${timeoutMs / 1000} s; pending: ${pending(receipt)}`,
+    `stored, but topology v${version} of ${network} is ${reached(until)} ${applied}/${participants} agents after ${timeoutMs / 1000} s; pending: ${pending(receipt)}`,
     `gstacks network show ${network}`
   )
 }

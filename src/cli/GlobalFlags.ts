@@ -23,8 +23,8 @@ export const Token = GlobalFlag.Setting("token")({
   flag: Flag.String("token").pipe(Flag.withDescription("User token; prefer env GSTACKS_TOKEN or gstacks login"), Flag.withMetavar("<token>"), Flag.optional)
 })
 export const Wait = GlobalFlag.Setting("wait")({
-  flag: Flag.Literals("wait", ["stored", "applied"]).pipe(
-    Flag.withDescription("What to wait for after a change, default applied (by every agent)"), Flag.withMetavar("<stored|applied>"), Flag.withDefault("applied")
+  flag: Flag.Literals("wait", ["stored", "applied", "ready"]).pipe(
+    Flag.withDescription("What to wait for after a change: applied by every agent (default), or also ready, which adds the mesh"), Flag.withMetavar("<stored|applied|ready>"), Flag.withDefault("applied")
   )
 })
 

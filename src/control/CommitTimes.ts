@@ -26,11 +26,12 @@ export class CommitTimes {
     }
   }
 
-  /** From the commit to the last agent's first acknowledgement; `null` when either was not seen by this process. */
-  elapsedMs(network: NetworkId, version: number): number | null {
-    const entry = this.networks.get(network)?.get(version)
-    if (entry === undefined || entry.appliedAt.size === 0) return null
-    return Math.max(0, Math.max(...entry.appliedAt.values()) - entry.committedAt) // clocks may be set back
+  /** From the commit to the last agent's first acknowledgement of `until`; `null` when either was not seen by this process. */
+  elapsedMs(network: NetworkId, version: number, until = version): number | null {
+    const versions = this.networks.get(network)
+    const committed = versions?.get(version), applied = versions?.get(until)
+    if (committed === undefined || applied === undefined || applied.appliedAt.size === 0) return null
+    return Math.max(0, Math.max(...applied.appliedAt.values()) - committed.committedAt) // clocks may be set back
   }
 }
 

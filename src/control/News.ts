@@ -60,7 +60,7 @@ const make = Effect.fnUntraced(function*(source: DatabaseSource) {
     /** Before an acknowledgement is stored, so that whoever finds it there finds its time too. */
     acknowledging: (item: Extract<typeof Item.Type, { readonly _tag: "Acknowledged" }>) =>
       Effect.sync(() => times.applied(item.networkId, item.version, item.agentId, item.at)),
-    elapsedMs: (network: NetworkId, version: number) => times.elapsedMs(network, version),
+    elapsedMs: (network: NetworkId, version: number, until?: number) => times.elapsedMs(network, version, until),
     /** Everything from now on, until the scope closes. */
     hear: PubSub.subscribe(pubsub) as Effect.Effect<PubSub.Subscription<NewsItem>, never, Scope.Scope>
   }

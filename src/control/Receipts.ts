@@ -3,7 +3,7 @@ import { Clock, Context, Effect, Layer, PubSub, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import { NetworkName } from "../domain/DnsLabel.ts"
 import { NetworkId } from "../domain/Ids.ts"
-import { isComplete, type Receipt } from "../domain/Receipt.ts"
+import { isComplete, type Receipt, type ReceiptUntil } from "../domain/Receipt.ts"
 import { Lookups } from "./Lookups.ts"
 import { News } from "./News.ts"
 import { type Participant, Participants } from "./Participants.ts"
@@ -19,6 +19,13 @@ const takesPart = (participant: Participant, version: number): boolean => partic
 const hasApplied = (participant: Participant, version: number): boolean =>
   participant.applied !== null && participant.applied >= Math.min(version, participant.leftVersion ?? version)
 
+/** Why an agent is waited for; `undefined`: it is not. One that has left need not be ready. */
+const lacking = (participant: Participant, version: number, until: ReceiptUntil): string | undefined => {
+  const isReady = until === "applied" || participant.leftVersion !== null
+  if (!isReady && !participant.joined) return "is joining the mesh"
+  return hasApplied(participant, isReady ? version : participant.newest) ? undefined : "has not answered yet"
+}
+
 const make = Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
   const lookups = yield* Lookups
@@ -32,23 +39,26 @@ const make = Effect.gen(function*() {
     return found ?? (yield* lookups.noNetwork(ref))
   })
 
-  const read = Effect.fnUntraced(function*(network: typeof Named.Type, version: number) {
+  const read = Effect.fnUntraced(function*(network: typeof Named.Type, version: number, until: ReceiptUntil) {
     const all = (yield* participants.ofNetwork(network.id)).filter((participant) => takesPart(participant, version))
-    const pending = all.filter((participant) => !hasApplied(participant, version)).map(({ agentId, agent }) => {
+    const pending = all.flatMap((participant) => {
+      const { agent, agentId } = participant
       const online = sessions.isOnline(agentId)
-      return { agent, online, reason: online ? sessions.trouble(agentId, network.id) ?? "has not answered yet" : "is not connected" }
+      const reason = lacking(participant, version, until)
+      return reason === undefined ? [] : [{ agent, online, reason: online ? sessions.trouble(agentId, network.id) ?? reason : "is not connected" }]
     })
-    const elapsedMs = pending.length === 0 ? news.elapsedMs(network.id, version) : null
+    const reached = until === "ready" ? all[0]?.newest : version
+    const elapsedMs = pending.length === 0 ? news.elapsedMs(network.id, version, reached) : null
     return { networkId: network.id, network: network.name, version, applied: all.length - pending.length, participants: all.length, elapsedMs, pending } satisfies Receipt
   })
 
   return {
-    of: Effect.fn("Receipts.of")(function*(ref: string, version: number, timeoutMs: number) {
+    of: Effect.fn("Receipts.of")(function*(ref: string, version: number, { timeoutMs = 0, until = "applied" }: { readonly timeoutMs?: number; readonly until?: ReceiptUntil }) {
       const network = yield* stored(find(ref))
-      const deadline = (yield* Clock.currentTimeMillis) + Math.min(Math.max(timeoutMs, 0), longestWaitMs)
+      const deadline = (yield* Clock.currentTimeMillis) + Math.min(timeoutMs, longestWaitMs)
       const updates = yield* news.hear // before the first look, so that nothing is missed between the two
       for (;;) {
-        const receipt = yield* read(network, version)
+        const receipt = yield* read(network, version, until)
         const left = deadline - (yield* Clock.currentTimeMillis)
         if (isComplete(receipt) || left <= 0) return receipt
         // Acknowledgements come in bursts: one look for all that have arrived.

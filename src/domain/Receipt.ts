@@ -11,6 +11,10 @@ export const Receipt = Schema.Struct({
 })
 export type Receipt = typeof Receipt.Type
 
+/** What a receipt may wait for. `ready`: the first stream between any two hosts would go through at once. */
+export const ReceiptUntil = Schema.Literals(["applied", "ready"])
+export type ReceiptUntil = typeof ReceiptUntil.Type
+
 export const isComplete = (receipt: Receipt): boolean => receipt.pending.length === 0
 
 /** What was stored; the receipt follows by version. */

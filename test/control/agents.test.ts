@@ -1,7 +1,10 @@
 /** Agents over real WebSockets: what they are sent, what receipts say, what they may not do. */
 import { assert, layer } from "@effect/vitest"
-import { Context, Deferred, Effect, Exit, Layer, Schema } from "effect"
+import { Context, Deferred, Effect, Exit, Fiber, Layer, Schema } from "effect"
+import { SqlClient } from "effect/sql"
+import { asPrincipal, Changes } from "../../src/control/Changes.ts"
 import { AliasName, NetworkName, Port, SandboxName } from "../../src/domain/DnsLabel.ts"
+import type { AgentId } from "../../src/domain/Ids.ts"
 import type { Topology } from "../../src/domain/Topology.ts"
 import { NotApplied, SandboxStartFailed } from "../../src/protocol/agent/AgentRpcs.ts"
 import { fakeAgent } from "../harness/fakeAgent.ts"
@@ -73,6 +76,30 @@ layer(server, { timeout: "2 minutes", excludeTestServices: true })("agents", (it
     assert.strictEqual(mine!.rules.length, 1)
     const shown = yield* http.networks.show({ params: { network } })
     assert.deepStrictEqual(shown.agents.map(({ online, applied }) => [online, applied]), [[true, change.version], [true, change.version]])
+  }))
+
+  it.effect("a receipt may wait until the agents are ready: joined, and told of each other's nodes", () => Effect.gen(function*() {
+    const { agent, api: http } = yield* Server
+    const changes = yield* Changes
+    const sql = yield* SqlClient.SqlClient
+    const a = yield* agent(fresh("host")), b = yield* agent(fresh("host"))
+    const { network, attach, receipt } = yield* scene([a, b])
+    yield* attach(0)
+    const { change } = yield* attach(1, api)
+    assert.deepStrictEqual((yield* receipt(change.version)).pending, [])
+    const ready = (timeoutMs: number) => http.networks.receipt({ params: { network, version: change.version }, query: { timeoutMs, until: "ready" } })
+    assert.deepStrictEqual((yield* ready(0)).pending.map(({ reason }) => reason), ["is joining the mesh", "is joining the mesh"])
+    const waiting = yield* Effect.forkChild(ready(5000))
+    const join = (host: { readonly agentId: AgentId }, address: string) => changes.apply(network, "mesh.joined", ({ id }) =>
+      Effect.as(sql`insert into mesh_nodes (network_id, agent_id, node_id, address, joined_at) values (${id}, ${host.agentId}, ${address}, ${address}, now())`, null)
+    ).pipe(asPrincipal("test"))
+    yield* join(a, "100.64.0.1")
+    assert.deepStrictEqual((yield* ready(300)).pending.map((pending) => pending.agent as string), [b.name as string])
+    yield* join(b, "100.64.0.2")
+    const done = yield* Fiber.join(waiting)
+    assert.deepStrictEqual([done.applied, done.participants, done.pending, done.version], [2, 2, [], change.version])
+    assert.isAtLeast(done.elapsedMs!, 300)
+    assert.deepStrictEqual([a, b].map(({ state }) => [...state.topologies.values()][0]!.agents.every((host) => host.node !== null)), [true, true])
   }))
 
   it.effect("an agent that loses its last member withdraws, and counts for that version", () => Effect.gen(function*() {

@@ -37,6 +37,6 @@ export const layer = HttpApiBuilder.group(Api, "networks", Effect.fnUntraced(fun
     revoke: ({ params }) => rules.revoke(params.network, params.rule),
     resolve: ({ params }) => Effect.map(aliases.resolve(params.network, params.alias), (found) => ({ ...found, agentOnline: sessions.isOnline(found.agentId) })),
     test: ({ params, payload }) => diagnostics.test(params.network, payload),
-    receipt: ({ params, query }) => receipts.of(params.network, params.version, query.timeoutMs ?? 0)
+    receipt: ({ params, query }) => receipts.of(params.network, params.version, query)
   })
 }))

@@ -7,7 +7,7 @@ import { AgentName, AliasName, Labels, NetworkName, Port, SandboxName } from "..
 import { AgentId, TokenId } from "../../domain/Ids.ts"
 import { Alias, Attachment, Network, NetworkDetail, Resolution, Rule, TrafficMode } from "../../domain/Network.ts"
 import * as Problem from "../../domain/Problems.ts"
-import { Change, Receipt } from "../../domain/Receipt.ts"
+import { Change, Receipt, ReceiptUntil } from "../../domain/Receipt.ts"
 import { Sandbox, SandboxSpec } from "../../domain/Sandbox.ts"
 
 /** Who calls. A token of the first version is an administrator's. */
@@ -78,9 +78,12 @@ export class NetworksGroup extends HttpApiGroup.make("networks").add(
     params: network, payload: Schema.Struct({ source: Ref, alias: AliasName, port: Port }), success: DiagnosticRun,
     error: [Problem.NetworkNotFound, Problem.AliasNotFound, Problem.PortNotPublished, Problem.SandboxNotFound, Problem.InvalidSelector, Problem.StoreUnavailable]
   }),
-  /** Waits until every participant has applied `version` (or a later one), at most `timeoutMs` (default 0, at most 60000), then answers with what is true. */
+  /**
+   * Waits until every participant has applied `version` (or a later one), at most `timeoutMs` (default 0, at most 60000), then answers with what is true.
+   * `until=ready` asks for more: each has also joined the mesh, and has applied the newest version, which names the nodes of all.
+   */
   HttpApiEndpoint.get("receipt", "/:network/receipts/:version", {
-    params: { ...network, version: Count }, query: { timeoutMs: Schema.optionalKey(Count) },
+    params: { ...network, version: Count }, query: { timeoutMs: Schema.optionalKey(Count), until: Schema.optionalKey(ReceiptUntil) },
     success: Receipt, error: [Problem.NetworkNotFound, Problem.StoreUnavailable]
   })
 ).middleware(Authorization).prefix("/api/v1/networks") {}
