@@ -17,7 +17,7 @@ import { SandboxStartFailed, UnknownSandbox } from "../protocol/agent/AgentRpcs.
 import * as Address from "./addresses.ts"
 import { Config } from "./Config.ts"
 import { Control } from "./Control.ts"
-import { type FileTrouble, readJson, remove, writeJson } from "./files.ts"
+import { readJson, remove, writeJson } from "./files.ts"
 import { SandboxDriver } from "./sandboxes/SandboxDriver.ts"
 
 export const Wanted = Schema.Struct({ id: SandboxId, name: Schema.String, spec: SandboxSpec })
@@ -58,6 +58,7 @@ const make = Effect.fnUntraced(function*() {
     return turn.withPermit
   }
 
+  yield* driver.sweep(root)
   for (const wanted of yield* load(root)) {
     known.set(wanted.id, wanted)
     yield* driver.adopt(wanted.id, folder(wanted.id))
@@ -68,9 +69,12 @@ const make = Effect.fnUntraced(function*() {
   const unknown = (id: SandboxId) => () => new UnknownSandbox({ id })
 
   const start = (wanted: Wanted) => inTurn(wanted.id)(Effect.gen(function*() {
-    if (!known.has(wanted.id)) {
+    const isNew = !known.has(wanted.id)
+    if (isNew || known.get(wanted.id)?.name !== wanted.name) { // the file of an id never changes, but may have been damaged
       yield* writeJson(join(folder(wanted.id), "spec.json"), Wanted, wanted)
       known.set(wanted.id, wanted)
+    }
+    if (isNew) {
       yield* (yield* actors.supervisor(Address.sandboxes)).startChild(spec(wanted.id))
     }
     return yield* settled(wanted.id, ["running", "stopped", "failed"])
@@ -141,11 +145,13 @@ const sandboxSpecs = Effect.fnUntraced(function*(folder: (id: SandboxId) => stri
   return (id: SandboxId): ChildSpec => machineChild({ id, logic: machine, input: { id }, restart: "transient", shutdownMs: 1000, redact: ["id", "exitCode", "reason"] })
 })
 
-const load = Effect.fnUntraced(function*(root: string): Effect.fn.Return<ReadonlyArray<Wanted>, FileTrouble> {
+/** One whose spec cannot be read is known too, by its id: it may run, and then somebody has to see to its end. */
+const load = Effect.fnUntraced(function*(root: string) {
   yield* Effect.promise(() => mkdir(root, { recursive: true, mode: 0o700 }))
   const ids = (yield* Effect.promise(() => readdir(root))).filter(Schema.is(SandboxId))
-  const all = yield* Effect.forEach(ids, (id) => readJson(join(root, id, "spec.json"), Wanted))
-  return all.flatMap(Option.toArray)
+  return yield* Effect.forEach(ids, (id) => readJson(join(root, id, "spec.json"), Wanted).pipe(
+    Effect.catch((error) => Effect.as(Effect.logWarning(error.message), Option.none<Wanted>())),
+    Effect.map(Option.getOrElse((): Wanted => ({ id, name: id, spec: { command: ["unknown"], env: {}, binds: [] } })))))
 })
 
 /** The machine's finer states, as owners see them. */

@@ -9,13 +9,13 @@ export class FileTrouble extends Schema.TaggedError<FileTrouble>()("FileTrouble"
 const attempt = <A>(path: string, run: () => Promise<A>): Effect.Effect<A, FileTrouble> =>
   Effect.tryPromise({ try: run, catch: (error) => new FileTrouble({ path, message: `${path}: ${error instanceof Error ? error.message : String(error)}` }) })
 
-export const writeAtomic = (path: string, text: string, mode = 0o600): Effect.Effect<void, FileTrouble> => attempt(path, async () => {
+export const writeAtomic = (path: string, content: string | Uint8Array, mode = 0o600): Effect.Effect<void, FileTrouble> => attempt(path, async () => {
   const temporary = `${path}.${randomUUID()}.tmp`
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
   try {
     const file = await open(temporary, "wx", mode)
     try {
-      await file.writeFile(text)
+      await file.writeFile(content)
       await file.sync()
     } finally {
       await file.close()

@@ -25,6 +25,7 @@ export class FakeHost {
     }
     const ended = (id: SandboxId) => Effect.tap(Deferred.await(this.sandboxes.get(id)!.end), () => Effect.sync(() => knowledge.dropRunning(id)))
     return SandboxDriver.of({
+      sweep: () => Effect.void,
       adopt: (id) => Effect.sync(() => { put(id) }),
       find: (id) => Effect.sync(() => put(id) === undefined ? { kind: "nothing" } : { kind: "running" }),
       launch: (id) => Effect.sync(() => { this.sandboxes.set(id, { pid: ++this.#lastPid, end: Deferred.makeUnsafe() }) }),

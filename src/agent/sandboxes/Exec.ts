@@ -1,7 +1,8 @@
 /**
- * Runs a program in a running sandbox: enters its namespaces, then drops what entering a user namespace gives, so that the
- * program has no capability and cannot gain one. It runs in a session of its own; signals go to all of it, and it ends with
- * the caller. Bytes are passed as they come; the program's exit code is the answer.
+ * Runs a program in a running sandbox: it cannot gain a privilege, then enters the namespaces, and only inside gets the
+ * environment that its owner chose: no word of it may steer a program that still runs on the host. It runs in a session of
+ * its own; signals go to all of it, and it ends with the caller. Bytes are passed as they come; the program's exit code is
+ * the answer.
  */
 import * as NodeStream from "@effect/platform-node/NodeStream"
 import { Context, Effect, Layer, Stream } from "effect"
@@ -33,11 +34,18 @@ const programsAtOnce = 256
 
 const unknown = new ExecFailed({ message: "no such program is running any more", hint: "run it again" })
 
-/** The network namespace comes with the rest; the working directory becomes the sandbox's root. */
-export const execCommand = (pid: number, command: ReadonlyArray<string>): ReadonlyArray<string> => [
+/**
+ * The working directory becomes the sandbox's root. Entering a user namespace gives all its capabilities, and what is then
+ * started loses them again, as its user is not root there. What comes after the second `--` is found inside.
+ */
+export const execCommand = (pid: number, command: ReadonlyArray<string>, env: Readonly<Record<string, string>>): ReadonlyArray<string> => [
+  "setpriv", "--no-new-privs", "--inh-caps=-all", "--ambient-caps=-all", "--",
   "nsenter", "--target", String(pid), "--user", "--mount", "--net", "--pid", "--ipc", "--uts", "--preserve-credentials", "--",
-  "setsid", "setpriv", "--no-new-privs", "--inh-caps=-all", "--ambient-caps=-all", "--", ...command
+  "setsid", "env", "-i", ...Object.entries(env).map(([name, value]) => `${name}=${value}`), ...command
 ]
+
+/** For programs of the host, and to find the first ones inside. */
+const hostEnvironment = { PATH: `${process.env["PATH"] ?? ""}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin` }
 
 const make = (): Exec["Service"] => {
   const running = new Map<string, ChildProcess>()
@@ -46,8 +54,11 @@ const make = (): Exec["Service"] => {
   const run = ({ process, command, env, stdin }: ExecRequest) => Stream.unwrap(Effect.gen(function*() {
     if (!isAlive(process)) return yield* new ExecFailed({ message: "the sandbox has ended", hint: "see its exit code: gstacks sandbox list" })
     if (running.size >= programsAtOnce) return yield* new ExecFailed({ message: `${programsAtOnce} programs are running already`, hint: "try again when some have ended" })
-    const [file, ...args] = execCommand(process.pid, command) as [string, ...Array<string>]
-    const { child, stderr, stdout } = yield* Effect.acquireRelease(start(file, args, env, stdin), ({ child }) => Effect.sync(() => signalAll(child, "SIGKILL")))
+    if (command[0]?.includes("=") === true || Object.keys(env).some((name) => !/^[^=\0-][^=\0]*$/.test(name))) {
+      return yield* new ExecFailed({ message: "a program's name cannot hold =, and neither can that of a variable, which cannot begin with - either", hint: "run it through a shell: -- sh -c ..." })
+    }
+    const [file, ...args] = execCommand(process.pid, command, env) as [string, ...Array<string>]
+    const { child, stderr, stdout } = yield* Effect.acquireRelease(start(file, args, stdin), ({ child }) => Effect.sync(() => signalAll(child, "SIGKILL")))
     const execId = randomUUID()
     running.set(execId, child)
     yield* Effect.addFinalizer(() => Effect.sync(() => running.delete(execId)))
@@ -72,13 +83,21 @@ const make = (): Exec["Service"] => {
 interface Started { readonly child: ChildProcess; readonly stdout: Readable; readonly stderr: Readable }
 
 /** The output is piped on from the first moment: Node throws away what nobody has begun to read when the program ends. */
-const start = (file: string, args: ReadonlyArray<string>, env: Readonly<Record<string, string>>, stdin: boolean): Effect.Effect<Started, ExecFailed> =>
+const start = (file: string, args: ReadonlyArray<string>, stdin: boolean): Effect.Effect<Started, ExecFailed> =>
   Effect.callback((resume) => {
-    const child = spawn(file, args, { env, cwd: "/", stdio: [stdin ? "pipe" : "ignore", "pipe", "pipe"] })
-    const stdout = child.stdout!.pipe(new PassThrough()), stderr = child.stderr!.pipe(new PassThrough())
-    child.once("error", (error) => resume(Effect.fail(new ExecFailed({ message: `the sandbox cannot be entered: ${error.message}`, hint: "install util-linux (nsenter, setsid, setpriv)" }))))
-    child.once("spawn", () => resume(Effect.succeed({ child, stdout, stderr })))
-    child.stdin?.on("error", () => {}) // EPIPE: the program does not read on
+    const fail = (error: unknown) => resume(Effect.fail(new ExecFailed({
+      message: `the sandbox cannot be entered: ${error instanceof Error ? error.message : String(error)}`,
+      hint: "shorten the command and its environment if they are too long; otherwise install util-linux (nsenter, setpriv)"
+    })))
+    try {
+      const child = spawn(file, args, { env: hostEnvironment, cwd: "/", stdio: [stdin ? "pipe" : "ignore", "pipe", "pipe"] })
+      const stdout = child.stdout!.pipe(new PassThrough()), stderr = child.stderr!.pipe(new PassThrough())
+      child.once("error", fail)
+      child.once("spawn", () => resume(Effect.succeed({ child, stdout, stderr })))
+      child.stdin?.on("error", () => {}) // EPIPE: the program does not read on
+    } catch (error) {
+      fail(error) // arguments that no program can be given are thrown: too long, or with a zero byte
+    }
   })
 
 const output = (tag: "Stdout" | "Stderr", readable: Readable): Stream.Stream<ExecOutput, ExecFailed> =>

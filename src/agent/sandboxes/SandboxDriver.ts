@@ -14,11 +14,15 @@ import { DataPlane } from "../dataplane/DataPlane.ts"
 import { type FileTrouble, writeAtomic } from "../files.ts"
 import { Knowledge } from "../Knowledge.ts"
 import { bwrapCommand } from "./bwrap.ts"
-import { bindProblem, hiddenFolders, replaceFiles, secretFolders } from "./hostFiles.ts"
+import { bindProblem, checkedBind, hiddenPaths, replaceFiles, secretFolders } from "./hostFiles.ts"
+import { endOrphans, endRemains } from "./orphans.ts"
 import { isAlive } from "./process.ts"
+import { systemCallFilter } from "./systemCalls.ts"
 import { awaitChild, awaitExit, awaitProgram, command, readChild, readExit, readShim, startShim } from "./Shim.ts"
 
 export class SandboxDriver extends Context.Service<SandboxDriver, {
+  /** At the agent's start, first of all: ends what runs below `root` and no living shim of a folder there answers for. */
+  readonly sweep: (root: string) => Effect.Effect<void>
   /** At the agent's start, before anything is planned: what runs is known again. */
   readonly adopt: (id: SandboxId, folder: string) => Effect.Effect<void>
   readonly find: (id: SandboxId, folder: string) => Effect.Effect<Found>
@@ -31,6 +35,8 @@ export class SandboxDriver extends Context.Service<SandboxDriver, {
 }
 
 const startTimeoutMs = 10_000
+/** The shim itself kills after 10 s: one that has not done so hangs. */
+const stopTimeoutMs = 15_000
 const marker = "released"
 const lost: SandboxEnd = { exitCode: null, reason: "it ended with its shim: the host restarted, or somebody killed it" }
 
@@ -38,7 +44,6 @@ const make = Effect.fnUntraced(function*() {
   const config = yield* Config
   const dataPlane = yield* DataPlane
   const knowledge = yield* Knowledge
-  const hidden = hiddenFolders(config)
   const secret = secretFolders(config)
   const problem = (error: { readonly message: string }): SandboxProblem => ({ reason: error.message })
   /** A sandbox is not terminated while its shim is being started: that would miss it. */
@@ -56,28 +61,36 @@ const make = Effect.fnUntraced(function*() {
     if (exit !== undefined) return { kind: "ended", end: { exitCode: exit.code, reason: null } } as const
     const shim = yield* readShim(folder)
     if (shim === undefined) return { kind: "nothing" } as const
-    if (!isAlive(shim)) return { kind: "ended", end: lost } as const
+    if (!isAlive(shim)) {
+      yield* endRemains(folder)
+      return { kind: "ended", end: lost } as const
+    }
     const child = yield* readChild(folder)
     if (child !== undefined) knowledge.putRunning({ id, ...child })
     return { kind: child !== undefined && isReleased(folder) ? "running" : "held" } as const
   }).pipe(Effect.catch((error: FileTrouble) => Effect.as(Effect.logWarning(error.message), { kind: "ended", end: { exitCode: null, reason: error.message } } as const)))
 
+  /** A shim that was killed can leave a sandbox behind: until bubblewrap's last step nothing ends that with it. */
   const end = (id: SandboxId, folder: string): Effect.Effect<SandboxEnd> => awaitExit(folder).pipe(
-    Effect.map((exit): SandboxEnd => exit === undefined ? lost : { exitCode: exit.code, reason: null }),
+    Effect.flatMap((exit) => exit === undefined ? Effect.as(endRemains(folder), lost) : Effect.succeed<SandboxEnd>({ exitCode: exit.code, reason: null })),
     Effect.catch((error) => Effect.succeed({ exitCode: null, reason: error.message })),
     Effect.tap(() => Effect.sync(() => knowledge.dropRunning(id))))
 
   return SandboxDriver.of({
+    sweep: endOrphans,
     adopt: (id, folder) => Effect.asVoid(look(id, folder)),
     find: look,
     launch: (id, folder, name, spec) => Effect.gen(function*() {
+      const hidden = hiddenPaths(config)
       for (const bind of spec.binds) {
         const reason = bindProblem(bind, secret, hidden)
         if (reason !== undefined) return yield* Effect.fail({ reason })
       }
       yield* Effect.promise(() => mkdir(folder, { recursive: true, mode: 0o700 }))
       const replaced = yield* replaceFiles(folder, name, hidden)
-      yield* inTurn(id)(Effect.uninterruptible(startShim(config.shim, folder, bwrapCommand({ name, spec, hidden, replaced }))))
+      const filter = join(folder, "system-calls.bpf")
+      yield* writeAtomic(filter, systemCallFilter())
+      yield* inTurn(id)(Effect.uninterruptible(startShim(config.shim, folder, bwrapCommand({ name, spec: { ...spec, binds: spec.binds.map(checkedBind) }, ...hidden, replaced, filter }))))
     }).pipe(Effect.mapError((error) => "reason" in error ? error : problem(error))),
     admit: (id, folder) => Effect.gen(function*() {
       const child = yield* awaitChild(folder).pipe(Effect.mapError(problem))
@@ -96,8 +109,8 @@ const make = Effect.fnUntraced(function*() {
     terminate: (id, folder) => Effect.gen(function*() {
       const shim = yield* readShim(folder).pipe(Effect.orElseSucceed(() => undefined))
       if (shim === undefined) return { exitCode: null, reason: "it never ran" }
-      yield* Effect.ignore(command(folder, "term"))
-      return yield* end(id, folder)
+      yield* Effect.ignore(command(folder, "term")).pipe(Effect.timeoutOption(stopTimeoutMs))
+      return yield* Effect.raceFirst(end(id, folder), Effect.andThen(Effect.andThen(Effect.sleep(stopTimeoutMs), endRemains(folder)), Effect.never))
     }).pipe(inTurn(id), Effect.tap(() => Effect.sync(() => { turns.delete(id) })))
   })
 })

@@ -1,5 +1,6 @@
 /** Processes by pid and start time, which together are never reused while the host is up. */
-import { readFileSync } from "node:fs"
+import { Effect } from "effect"
+import { readdirSync, readFileSync } from "node:fs"
 
 export interface ProcessRef { readonly pid: number; readonly startTime: number }
 
@@ -24,3 +25,25 @@ export const childrenOf = (pid: number): ReadonlyArray<number> => {
     return []
   }
 }
+
+/** Kills it, if it is still that process, and waits until it has gone; a process that the kernel holds up is left to it. */
+export const end = (target: ProcessRef): Effect.Effect<void> => Effect.gen(function*() {
+  try {
+    if (isAlive(target)) process.kill(target.pid, "SIGKILL")
+  } catch {
+    return // it has gone, or is not ours
+  }
+  for (let wait = 1; isAlive(target); wait = Math.min(wait * 2, 50)) yield* Effect.sleep(wait) // the kernel tells only parents
+}).pipe(Effect.timeoutOption("5 seconds"), Effect.asVoid)
+
+/** Every process of the host, with the words it was started with. */
+export const everyProcess = (): ReadonlyArray<ProcessRef & { readonly words: ReadonlyArray<string> }> => readdirSync("/proc").flatMap((name) => {
+  const pid = Number(name)
+  const startTime = Number.isInteger(pid) ? startTimeOf(pid) : undefined
+  if (startTime === undefined) return []
+  try {
+    return [{ pid, startTime, words: readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0") }]
+  } catch {
+    return []
+  }
+})
