@@ -24,8 +24,8 @@ export class Fixture {
     this.folder = folder
   }
 
-  static async start(hosts = 2): Promise<Fixture> {
-    const cluster = await startCluster({ hosts })
+  static async start(hosts = 2, settings: Readonly<Record<string, string>> = {}): Promise<Fixture> {
+    const cluster = await startCluster({ hosts, settings })
     const folder = mkdtempSync("/tmp/gs-peer-")
     chmodSync(folder, 0o777)
     return new Fixture(cluster, folder)

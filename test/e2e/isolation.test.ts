@@ -2,7 +2,7 @@
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import packet from "dns-packet"
 import type { Peer } from "../harness/Peer.ts"
-import { Fixture } from "./fixture.ts"
+import { eventually, Fixture } from "./fixture.ts"
 
 describe("isolation", () => {
   let fixture: Fixture
@@ -84,5 +84,41 @@ describe("isolation", () => {
   it("sees only its own processes", async () => {
     const names = (await inside.list("/proc")).names!.filter((n) => /^\d+$/.test(n))
     assert.isBelow(names.length, 8)
+  })
+
+  it("reads nothing that only some on the host may, whoever runs the cluster", async () => {
+    const paths = ["/etc/shadow", "/etc/gshadow", "/etc/sudoers", "/etc/ssl/private", "/root/.bashrc", "/var/lib/dpkg/status", "/var/log/dpkg.log", "/sys/class/net", "/sys/kernel", "/proc/kcore"]
+    for (const path of paths) assert.isTrue((await inside.read(path)).code !== undefined && ((await inside.list(path)).names ?? []).length === 0, path)
+    assert.isUndefined((await inside.read("/etc/passwd")).code)
+  })
+
+  /** In a shell of its own that the sandbox starts; `exec` is another way in. */
+  const attacks = `for i in 1; do
+    find /proc/sys /proc/irq /proc/bus /sys -type f -writable 2>/dev/null | head -3
+    cat /proc/sys/vm/swappiness > /proc/sys/vm/swappiness && echo sysctl
+    for path in / /proc /sys /usr /etc /var/lib; do mount -o remount,rw $path && echo remounted $path; umount -l $path && echo unmounted $path; done
+    for path in /root /run /tmp; do umount -l $path && echo uncovered $path; done
+    nft flush ruleset && echo flushed; ip link add x type dummy && echo added; ip netns add x && echo netns
+    mknod /tmp/disk b 254 0 && echo mknod; chroot / true && echo chroot; dmesg | head -1
+    kill -0 -1 2>/dev/null; for pid in /proc/[0-9]*; do [ "$(readlink $pid/ns/pid)" = "$(readlink /proc/self/ns/pid)" ] || echo foreign $pid; done
+  done 2>/dev/null; echo over`
+
+  it.each([["the sandbox's program"], ["exec"]])("%s changes no kernel setting, mount, rule, device or process of others", async (who) => {
+    const said = who === "exec"
+      ? (await fixture.cluster.gstacks("sandbox", "exec", "inside", "--", "sh", "-c", attacks)).stdout
+      : await (async () => {
+        const run = await fixture.api("POST", "/sandboxes", { name: "attacker", agent: "host-1", labels: {}, replace: true, spec: { command: ["sh", "-c", attacks], env: {}, binds: [] } })
+        assert.strictEqual(run.status, 201, JSON.stringify(run.body))
+        await eventually("it has ended", async () => (await fixture.api("GET", "/sandboxes/attacker")).body.exitCode !== null, 20_000)
+        return (await fixture.api("GET", "/sandboxes/attacker/logs")).body.text as string
+      })()
+    assert.strictEqual(said, "over\n")
+  })
+
+  it("refuses binds of the kernel's folders and of the cluster's own state", async () => {
+    for (const [source, target] of [["/proc", "/mnt/x"], ["/sys", "/mnt/x"], ["/dev", "/mnt/x"], ["/", "/mnt/x"], ["/usr", "/proc"], ["/usr", "/dev/x"], ["/usr", "/"], [fixture.cluster.privatePaths[0]!, "/mnt/x"]]) {
+      const answer = await fixture.api("POST", "/sandboxes", { name: "greedy", agent: "host-1", labels: {}, replace: true, spec: { command: ["true"], env: {}, binds: [{ source, target, writable: true }] } })
+      assert.isAtLeast(answer.status, 400, `${source} at ${target}`)
+    }
   })
 })
