@@ -51,10 +51,11 @@ describe("keepRunning", () => {
 
   it.live("starts again what ended, tells how it ended, and stops it when interrupted", () =>
     Effect.gen(function*() {
-      const logFile = join(yield* folder, "log")
+      const place = yield* folder
+      const logFile = join(place, "log")
       const states: Array<ProcessState> = []
       const third = yield* Deferred.make<number>()
-      const script = `echo life of $WHO; [ $(grep -c '^life' ${logFile}) -ge 2 ] && exec sleep 1000; kill -9 $$`
+      const script = `echo life of $WHO; echo x >> ${join(place, "lives")}; [ $(grep -c x ${join(place, "lives")}) -ge 3 ] && exec sleep 1000; kill -9 $$`
       const fiber = yield* Effect.forkChild(keepRunning(shell(script, logFile), (state) => {
         states.push(state)
         if (state.restarts === 2 && state.pid !== null) Deferred.doneUnsafe(third, Effect.succeed(state.pid))

@@ -1,10 +1,7 @@
 /** Properties that every message of the contracts must have, whatever it says. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Option, Schema } from "effect"
 import { OpenApi } from "effect/http-api"
 import * as Problems from "../../src/domain/Problems.ts"
-import { diff, patch, Topology } from "../../src/domain/Topology.ts"
-import { TopologyUpdate } from "../../src/protocol/agent/AgentRpcs.ts"
 import { Api } from "../../src/protocol/http/Api.ts"
 
 const problems = Object.entries(Problems).filter(([name]) => /^[A-Z]/.test(name)) as unknown as ReadonlyArray<[string, new (fields: object) => { readonly _tag: string; readonly status: number; readonly type: string; readonly title: string }]>
@@ -33,18 +30,4 @@ describe("HTTP API", () => {
     assert.strictEqual(new Set(operations.map((operation) => operation.operationId)).size, operations.length)
     for (const { path, security } of operations) assert.strictEqual(security.length > 0, path !== "/api/v1/enrolments", path)
   })
-})
-
-describe("topology updates", () => {
-  it.effect.prop("a delta survives the wire and takes the receiver to the same topology", [Topology, Topology], ([before, other]) => Effect.gen(function*() {
-    const after: Topology = { ...other, networkId: before.networkId, version: before.version + 1 }
-    const unique = <A extends { readonly id: string }>(items: ReadonlyArray<A>) => [...new Map(items.map((item) => [item.id, item])).values()].sort((a, b) => (a.id < b.id ? -1 : 1))
-    const tidy = (topology: Topology): Topology => ({
-      ...topology, aliases: unique(topology.aliases), members: unique(topology.members), agents: unique(topology.agents), rules: unique(topology.rules), localNodes: unique(topology.localNodes)
-    })
-    const wire = JSON.stringify(yield* Schema.encodeEffect(TopologyUpdate)({ _tag: "Delta", delta: diff(tidy(before), tidy(after)) }))
-    const update = yield* Schema.decodeUnknownEffect(TopologyUpdate)(JSON.parse(wire))
-    if (update._tag !== "Delta") return assert.fail("expected a delta")
-    assert.deepStrictEqual(Option.getOrThrow(patch(tidy(before), update.delta)), tidy(after))
-  }), { arbitrary: { runs: 50, maxDiscards: 5_000 } }) // nine of ten candidates miss a check of a name or a label
 })
