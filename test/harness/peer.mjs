@@ -60,7 +60,12 @@ const commands = {
     server.once("error", fail)
     server.listen({ port, host, backlog: 1024 }, () => { listeners.set(port, server); ok({}) })
   }),
-  unlisten: ({ port }) => new Promise((ok) => { const s = listeners.get(port); listeners.delete(port); s ? s.close(() => ok({})) && undefined : ok({}) }),
+  unlisten: ({ port }) => new Promise((ok) => {
+    const server = listeners.get(port)
+    listeners.delete(port)
+    if (server === undefined) ok({})
+    else server.close(() => ok({}))
+  }),
   /** One connection attempt: `open` with the first bytes that came, or the error's code. */
   probe: ({ host, port, timeoutMs = 3000, greeting = true }) => new Promise((ok) => {
     const started = process.hrtime.bigint()
