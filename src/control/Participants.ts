@@ -27,13 +27,14 @@ const make = Effect.gen(function*() {
 
   const burst = (): Burst => {
     const acknowledgements: Array<Acknowledgement> = []
-    const store = oneBurst(Effect.suspend(() => {
+    // What other connections have brought already is read first.
+    const store = oneBurst(Effect.andThen(Effect.yieldNow, Effect.suspend(() => {
       collecting = burst()
       return stored(sql`update topology_acks t set applied = greatest(coalesce(t.applied, 0), a.version)
         from (select network, agent, max(version) as version from jsonb_to_recordset(${JSON.stringify(acknowledgements)}::jsonb)
           as x(network text, agent text, version int) group by network, agent) a
         where t.network_id = a.network and t.agent_id = a.agent`)
-    }))
+    })))
     // Whoever comes first stores for all: it must not be stopped on the way.
     return { acknowledgements, store: Effect.runSync(Effect.cached(Effect.uninterruptible(Effect.asVoid(store)))) }
   }

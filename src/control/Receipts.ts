@@ -1,11 +1,11 @@
 /** Receipts: who has applied a version of a network, waiting for the rest as long as the caller wants. Waits on news, never polls. */
-import { Clock, Context, Effect, Layer, PubSub, Schema } from "effect"
+import { Clock, Context, Effect, Layer, Option, PubSub, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import { NetworkName } from "../domain/DnsLabel.ts"
 import { NetworkId } from "../domain/Ids.ts"
 import { isComplete, type Receipt, type ReceiptUntil } from "../domain/Receipt.ts"
 import { Lookups } from "./Lookups.ts"
-import { News } from "./News.ts"
+import { News, type NewsItem } from "./News.ts"
 import { type Participant, Participants } from "./Participants.ts"
 import { Sessions } from "./Sessions.ts"
 import { rows, stored } from "./Store.ts"
@@ -18,6 +18,9 @@ const Named = Schema.Struct({ id: NetworkId, name: NetworkName })
 const takesPart = (participant: Participant, version: number): boolean => participant.leftVersion === null || participant.leftVersion >= version
 const hasApplied = (participant: Participant, version: number): boolean =>
   participant.applied !== null && participant.applied >= Math.min(version, participant.leftVersion ?? version)
+
+const note = (everyone: ReadonlyArray<Participant>, news: NewsItem): ReadonlyArray<Participant> => everyone.map((participant) =>
+  news._tag === "Acknowledged" && news.agentId === participant.agentId ? { ...participant, applied: Math.max(participant.applied ?? 0, news.version) } : participant)
 
 /** Why an agent is waited for; `undefined`: it is not. One that has left need not be ready. */
 const lacking = (participant: Participant, version: number, until: ReceiptUntil): string | undefined => {
@@ -39,8 +42,8 @@ const make = Effect.gen(function*() {
     return found ?? (yield* lookups.noNetwork(ref))
   })
 
-  const read = Effect.fnUntraced(function*(network: typeof Named.Type, version: number, until: ReceiptUntil) {
-    const all = (yield* participants.ofNetwork(network.id)).filter((participant) => takesPart(participant, version))
+  const view = (network: typeof Named.Type, everyone: ReadonlyArray<Participant>, version: number, until: ReceiptUntil) => {
+    const all = everyone.filter((participant) => takesPart(participant, version))
     const pending = all.flatMap((participant) => {
       const { agent, agentId } = participant
       const online = sessions.isOnline(agentId)
@@ -50,20 +53,25 @@ const make = Effect.gen(function*() {
     const reached = until === "ready" ? all[0]?.newest : version
     const elapsedMs = pending.length === 0 ? news.elapsedMs(network.id, version, reached) : null
     return { networkId: network.id, network: network.name, version, applied: all.length - pending.length, participants: all.length, elapsedMs, pending } satisfies Receipt
-  })
+  }
 
   return {
     of: Effect.fn("Receipts.of")(function*(ref: string, version: number, { timeoutMs = 0, until = "applied" }: { readonly timeoutMs?: number; readonly until?: ReceiptUntil }) {
       const network = yield* stored(find(ref))
       const deadline = (yield* Clock.currentTimeMillis) + Math.min(timeoutMs, longestWaitMs)
       const updates = yield* news.hear // before the first look, so that nothing is missed between the two
+      let everyone = yield* participants.ofNetwork(network.id)
       for (;;) {
-        const receipt = yield* read(network, version, until)
+        const receipt = view(network, everyone, version, until)
         const left = deadline - (yield* Clock.currentTimeMillis)
         if (isComplete(receipt) || left <= 0) return receipt
-        // Acknowledgements come in bursts: one look for all that have arrived.
-        const next = PubSub.takeAll(updates).pipe(Effect.repeat({ until: (items) => items.some((item) => item._tag === "Missed" || item.networkId === network.id) }))
-        yield* Effect.timeoutOption(next, left)
+        const next = PubSub.takeAll(updates).pipe(
+          Effect.map((items) => items.filter((item) => item._tag === "Missed" || item.networkId === network.id)),
+          Effect.repeat({ until: (items) => items.length > 0 })
+        )
+        const items: ReadonlyArray<NewsItem> = Option.getOrElse(yield* Effect.timeoutOption(next, left), () => [])
+        // An acknowledgement says all there is to know; anything else is looked up.
+        everyone = items.every((item) => item._tag === "Acknowledged") ? items.reduce(note, everyone) : yield* participants.ofNetwork(network.id)
       }
     }, Effect.scoped)
   }
