@@ -8,6 +8,9 @@ import { Config } from "./Config.ts"
 import { readJson, writeJson } from "./files.ts"
 import { Knowledge } from "./Knowledge.ts"
 
+/** What a time service may correct at once. */
+const clockStepMs = 60_000
+
 const File = Schema.Struct({ lastContact: Schema.Number })
 interface Contact { readonly online: boolean; readonly last: number }
 
@@ -27,7 +30,8 @@ const make = Effect.fnUntraced(function*() {
   const saved = yield* readJson(path, File).pipe(Effect.catch((error) => Effect.as(Effect.logWarning(error.message), Option.none())))
   const contact = yield* SubscriptionRef.make<Contact>({ online: false, last: Option.match(saved, { onNone: () => 0, onSome: (file) => file.lastContact }) })
   const now = Clock.currentTimeMillis
-  const isStale = ({ online, last }: Contact, at: number) => !online && at - last >= config.topologyMaxAgeMs
+  /** A last contact in the future means that the clock was set back: nobody knows how long ago it was. */
+  const isStale = ({ online, last }: Contact, at: number) => !online && (at - last >= config.topologyMaxAgeMs || last - at > clockStepMs)
 
   const note = (online: boolean) => Effect.gen(function*() {
     const last = yield* now
@@ -46,9 +50,9 @@ const make = Effect.fnUntraced(function*() {
       knowledge.stale = true
       return
     }
-    const changed = Stream.runDrain(Stream.take(Stream.drop(changes, 1), 1))
-    yield* current.online ? changed : Effect.raceFirst(changed, Effect.sleep(current.last + config.topologyMaxAgeMs - at))
-    return yield* untilStale
+    const changed = Effect.as(Stream.runDrain(Stream.take(Stream.drop(changes, 1), 1)), true)
+    if (yield* current.online ? changed : Effect.raceFirst(changed, Effect.as(Effect.sleep(current.last + config.topologyMaxAgeMs - at), false))) return yield* untilStale
+    knowledge.stale = true // the time has passed, whatever the clock says by now
   })
 
   return Freshness.of({

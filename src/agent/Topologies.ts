@@ -36,10 +36,13 @@ const make = Effect.fnUntraced(function*() {
     writing.set(id, semaphore)
     return semaphore.withPermit
   }
-  /** Writes what is known by then, so that the file never goes back to an older version. */
+  /**
+   * Writes what is known by then, so that the file never goes back to an older version. Where it cannot be written (a full
+   * disk) the older one goes: after a restart it would grant what has been revoked.
+   */
   const persist = (id: NetworkId) => oneAtATime(id)(Effect.suspend(() => {
     const topology = knowledge.topologies.get(id)
-    return topology === undefined ? remove(fileOf(id)) : writeJson(fileOf(id), Topology, topology)
+    return topology === undefined ? remove(fileOf(id)) : writeJson(fileOf(id), Topology, topology).pipe(Effect.tapError(() => Effect.ignore(remove(fileOf(id)))))
   }))
 
   for (const topology of yield* load(folder)) knowledge.putTopology(topology)

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Exit, Fiber, Layer, Scope } from "effect"
+import { Clock, Context, Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { Freshness } from "../../src/agent/Freshness.ts"
 import { Knowledge } from "../../src/agent/Knowledge.ts"
@@ -45,5 +45,20 @@ describe("freshness", () => {
   it.effect("an agent that never had contact grants nothing new", () => Effect.gen(function*() {
     yield* TestClock.adjust("1 hour")
     assert.isTrue((yield* agentIn(yield* temporaryFolder)).knowledge.stale)
+  }))
+
+  it.effect("a clock that was set back lengthens nothing, while it runs or at its next start", () => Effect.gen(function*() {
+    const folder = yield* temporaryFolder
+    yield* TestClock.setTime(10 * 3_600_000)
+    const { freshness, knowledge } = yield* agentIn(folder)
+    yield* Effect.scoped(freshness.inTouch)
+    assert.isFalse(knowledge.stale)
+    const stale = yield* Effect.forkChild(freshness.untilStale, { startImmediately: true })
+    const back = { ...(yield* Clock.Clock), currentTimeMillis: Effect.succeed(3_600_000), currentTimeMillisUnsafe: () => 3_600_000 }
+    const later = yield* Effect.provideService(agentIn(folder), Clock.Clock, back)
+    assert.isTrue(later.knowledge.stale)
+    yield* TestClock.adjust("1 minute")
+    yield* Fiber.join(stale)
+    assert.isTrue(knowledge.stale)
   }))
 })

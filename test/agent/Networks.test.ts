@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Fiber, Layer, Option, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { existsSync } from "node:fs"
+import { existsSync, mkdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { ActorSystem } from "../../src/actors/runtime/ActorSystem.ts"
 import { supervisorChild } from "../../src/actors/runtime/ChildSpec.ts"
@@ -134,5 +134,17 @@ describe("networks", () => {
     yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 50))) // real I/O on its way
     yield* TestClock.adjust("5 seconds")
     assert.deepInclude(yield* Fiber.join(waiting), { _tag: "NotApplied", version: 6 })
+  }))
+
+  it.live("a version that cannot be written is not applied, and the older one is not on disk any more to be taken up again", () => Effect.gen(function*() {
+    const { folder, networks } = yield* world
+    yield* networks.receive(snapshot(hosting(3)))
+    const file = join(folder, "state/topologies", `${id}.json`)
+    rmSync(file)
+    mkdirSync(join(file, "in the way"), { recursive: true })
+    assert.strictEqual((yield* Effect.flip(networks.receive(snapshot(hosting(4)))))._tag, "NotApplied")
+    assert.isFalse(existsSync(file))
+    assert.deepInclude(yield* networks.receive(snapshot(hosting(5))), { version: 5 })
+    assert.isTrue(existsSync(file))
   }))
 })

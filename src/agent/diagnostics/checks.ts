@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs"
 import type { DiagnosticRequest } from "../../actors/machines/agentDiagnostic.ts"
 import type { CheckName } from "../../domain/Diagnostic.ts"
 import { hostName } from "../../domain/DnsLabel.ts"
+import type { SandboxId } from "../../domain/Ids.ts"
 import { rulesFor, rulesForLocal } from "../../domain/Policy.ts"
 import type { Topology, TopologyAgent, TopologyAlias } from "../../domain/Topology.ts"
 import { resolverAddress } from "../../domain/VirtualAddress.ts"
@@ -69,11 +70,16 @@ const dns: Check = (request, network, alias) => Effect.gen(function*() {
   const plan = (yield* inForce)?.plan
   const process = running.get(request.source)
   const placed = plan?.sandboxes.find((sandbox) => sandbox.id === request.source)
-  if (process === undefined) return fail("the source sandbox does not run", "start it: gstacks sandbox run <name> -- <command>")
+  if (process === undefined) return fail(...stopped(network, request.source))
   if (plan?.zones.find((zone) => zone.id === placed?.zone)?.names[name] === undefined) return fail(`the sandbox's zone has no ${name}`, "try again in a second; see the topology check")
   if (!usesResolver(process.pid)) return fail(`the sandbox's /etc/resolv.conf does not name ${resolverAddress}`, "run the sandbox again: something in it replaced the file")
   return pass(`the sandbox resolves ${name} to ${alias.address}`)
 })
+
+const stopped = ({ members }: Topology, id: SandboxId): readonly [reason: string, next: string] => {
+  const name = members.find((member) => member.id === id)?.name ?? id
+  return [`sandbox ${name} is stopped`, `see how it ended: gstacks sandbox show ${name}; start it again: gstacks sandbox run ${name} --replace -- <command>`]
+}
 
 const usesResolver = (pid: number): boolean => {
   try {
@@ -90,7 +96,7 @@ const route: Check = (request, network, alias) => Effect.gen(function*() {
   if (client._tag === "None") return meshdAway
   const target = `${alias.name}:${request.port}`
   if (request.role === "target") {
-    if (!running.has(alias.sandboxId)) return fail(`the sandbox behind ${alias.name} does not run`, "start it: gstacks sandbox run <name> -- <command>")
+    if (!running.has(alias.sandboxId)) return fail(...stopped(network, alias.sandboxId))
     return yield* client.value.connect(alias.sandboxId, request.port).pipe(
       Effect.map(({ micros }) => pass(`the program behind ${target} accepts connections`, micros)),
       Effect.catch((error: MeshdFailure) => Effect.succeed(fail(`nothing accepts connections on port ${request.port} in the sandbox behind ${alias.name}: ${error.message}`, `start the program, listening on 127.0.0.1:${request.port} or 0.0.0.0:${request.port}`))))

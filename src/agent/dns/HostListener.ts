@@ -27,8 +27,8 @@ export class HostListener extends Context.Service<HostListener, {
         const udp = yield* bindUdp(dns)
         udp.on("error", fail)
         udp.on("message", (query, { address, port }) => {
-          const response = answer(zone(), query, true)
-          if (response !== undefined) udp.send(response, port, address)
+          const response = port === 0 ? undefined : answer(zone(), query, true) // nobody can be answered at port 0: sending throws
+          if (response !== undefined) udp.send(response, port, address, () => {}) // who cannot be reached ends nothing here
         })
         const port = udp.address().port
         const tcp = yield* bindTcp({ ...dns, port }, (socket) => serveTcp(socket, (query) => answer(zone(), query, false)))
@@ -88,6 +88,8 @@ const bindTcp = (at: Address, serve: (socket: Socket) => void): Effect.Effect<Se
 const connectionsAtOnce = 64
 const idleMs = 10_000
 const largestQuery = 4096
+/** Of answers that a client has not taken. */
+const largestBacklog = 64 * 1024
 
 /** Length-prefixed queries, several a connection (RFC 7766). */
 const serveTcp = (socket: Socket, respond: (query: Buffer) => Buffer | undefined): void => {
@@ -106,6 +108,7 @@ const serveTcp = (socket: Socket, respond: (query: Buffer) => Buffer | undefined
       const prefix = Buffer.alloc(2)
       prefix.writeUInt16BE(response.length)
       socket.write(Buffer.concat([prefix, response]))
+      if (socket.writableLength > largestBacklog) return void socket.destroy()
     }
   })
 }

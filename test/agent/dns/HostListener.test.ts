@@ -72,4 +72,20 @@ describe("host DNS listener", () => {
     yield* Fiber.interrupt(fiber)
     assert.deepStrictEqual((yield* Stream.runHead(second))._tag, "Some")
   }))
+
+  it.live("drops a client that asks and asks and never reads", () => Effect.gen(function*() {
+    const { at, knowledge } = yield* listening
+    knowledge.identity = { agentId: AgentId.make("agt_000000000000000000"), name: AgentName.make("host-1") }
+    const one = streamEncode({ type: "query", id: 5, questions: [{ name: "a.dev.gstacks", type: "A" }] })
+    const many = Buffer.concat(Array.from({ length: 2000 }, () => one))
+    yield* Effect.callback<void>((resume) => {
+      const socket = connect(at.port, at.host)
+      socket.pause()
+      socket.on("error", () => {}).on("close", () => resume(Effect.void))
+      const ask = (): void => { if (!socket.destroyed) socket.write(many, () => setImmediate(ask)) }
+      ask()
+      return Effect.sync(() => socket.destroy())
+    }).pipe(Effect.timeout("8 seconds"))
+    assert.strictEqual((yield* overUdp(at, "x.gstacks"))[3]! & 15, 3)
+  }))
 })
