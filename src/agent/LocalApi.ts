@@ -66,6 +66,7 @@ const answers = (path: string): Effect.Effect<boolean> => Effect.callback((resum
 const server = Layer.unwrap(Effect.gen(function*() {
   const { agentSocket, runtimeDir } = yield* Config
   yield* Effect.promise(() => mkdir(runtimeDir, { recursive: true, mode: 0o700 }))
+  yield* Effect.promise(() => chmod(runtimeDir, 0o700)) // it may have been there; a socket is open to all for a moment
   if (yield* answers(agentSocket)) {
     return yield* new AlreadyRunning({ message: `another agent answers at ${agentSocket}; stop it, or give this one a GLOBALSTACKS_RUNTIME_DIR of its own` })
   }

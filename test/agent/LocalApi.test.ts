@@ -23,6 +23,7 @@ const agentIn = Effect.fnUntraced(function*(folder: string) {
 const world = Effect.gen(function*() {
   const folder = yield* temporaryFolder
   enrolled(folder)
+  mkdirSync(join(folder, "run"), { mode: 0o755 }) // somebody made it before, open to all
   yield* fakeMeshd(join(folder, "meshd.sock"))
   const agent = yield* agentIn(folder)
   const { agentSocket: path } = settingsIn(folder)
