@@ -2,7 +2,7 @@
  * The README's story: two sandboxes on two hosts, one name, refused until a rule allows it and again once the rule is gone. Every
  * command is one that a user would type; the first that does not do what the story says ends it.
  */
-import { Clock, Effect, Schema } from "effect"
+import { Effect, Schema } from "effect"
 import { existsSync } from "node:fs"
 import { say, type Terminal } from "./terminal.ts"
 
@@ -10,7 +10,6 @@ export class StoryBroken extends Schema.TaggedError<StoryBroken>()("StoryBroken"
 
 const url = "http://api.dev.gstacks:8080"
 const curlRefused = 7
-const meshPatienceMs = 30_000
 const fromWeb = ["sandbox", "exec", "web", "--", "curl", "-sSI", "-m", "5", url]
 
 /** Where the sandbox's PATH would find it. */
@@ -32,20 +31,6 @@ const expect = Effect.fn("demo.expect")(function*(terminal: Terminal, code: numb
   return ran
 })
 
-/** The hosts join a network's mesh when it gets its first sandboxes, which takes seconds; nothing else in the story waits. */
-const meshReady = (terminal: Terminal) =>
-  Effect.gen(function*() {
-    const began = yield* Clock.currentTimeMillis
-    let told = false
-    while ((yield* terminal.ask(...fromWeb)).code !== 0) {
-      if (!told) yield* say("\n(the two hosts are still joining the mesh of network dev, as at every first attachment)")
-      told = true
-      const waited = (yield* Clock.currentTimeMillis) - began
-      if (waited > meshPatienceMs) return yield* new StoryBroken({ message: `backend does not answer within ${meshPatienceMs / 1000} s of being allowed` })
-      yield* Effect.sleep("100 millis")
-    }
-  })
-
 const ruleId = (terminal: Terminal) =>
   Effect.gen(function*() {
     const { stdout } = yield* terminal.ask("network", "policy", "list", "dev", "-o", "name")
@@ -53,17 +38,17 @@ const ruleId = (terminal: Terminal) =>
     return rule === "" ? yield* new StoryBroken({ message: "the rule is not listed" }) : rule
   })
 
+/** Only the second attachment waits for more than its receipt: hosts join a network's mesh when they get their first sandbox in it. */
 export const story = Effect.fn("demo.story")(function*(terminal: Terminal, node: string) {
   yield* expect(terminal, 0, "network", "create", "dev")
   yield* expect(terminal, 0, "sandbox", "run", "web", "--agent", "host-1", "--", "sleep", "infinity")
   yield* expect(terminal, 0, "sandbox", "run", "backend", "--agent", "host-2", ...httpServer(node))
   yield* expect(terminal, 0, "network", "attach", "dev", "web")
-  yield* expect(terminal, 0, "network", "attach", "dev", "backend", "--alias", "api", "--port", "8080")
+  yield* expect(terminal, 0, "network", "attach", "dev", "backend", "--alias", "api", "--port", "8080", "--wait=ready")
 
   yield* say("\nThe name is there, but no rule allows it: refused.")
   yield* expect(terminal, curlRefused, ...fromWeb)
   yield* expect(terminal, 0, "network", "policy", "allow", "dev", "--from", "sandbox:web", "--to", "api", "--port", "8080")
-  yield* meshReady(terminal)
   yield* expect(terminal, 0, ...fromWeb)
 
   yield* expect(terminal, 0, "network", "resolve", "dev", "api")
