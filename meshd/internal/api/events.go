@@ -1,12 +1,20 @@
 package api
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"sync"
+	"time"
 )
 
 // feedSize bounds the events that wait for one subscriber.
 const feedSize = 4096
+
+const (
+	batchEvery = 5 * time.Millisecond
+	batchBytes = 64 << 10
+)
 
 // Hub passes events on to subscribers. Publish never blocks.
 type Hub struct {
@@ -63,31 +71,56 @@ func (f *feed) offer(e event) {
 	}
 }
 
-// pump writes events to the client until ctx ends or the client is gone.
+// pump writes events to the client until ctx ends or the client is gone. An event
+// after a quiet time is told at once; a busy stream is told in batches, since a
+// write for every flow costs more than the flow.
 func (f *feed) pump(ctx context.Context, to *connection) {
 	defer func() {
 		f.hub.mu.Lock()
 		delete(f.hub.feeds, f)
 		f.hub.mu.Unlock()
 	}()
+	pause := time.NewTimer(0)
+	defer pause.Stop()
+	var lines bytes.Buffer
+	encoder := json.NewEncoder(&lines)
 	for {
-		var e event
 		select {
 		case <-ctx.Done():
 			return
-		case e = <-f.events:
+		case e := <-f.events:
+			encoder.Encode(e)
 		case <-f.wake:
-			f.hub.mu.Lock()
-			missed := f.missed
-			f.missed = 0
-			f.hub.mu.Unlock()
-			if missed == 0 {
-				continue // told with the wake-up before
-			}
-			e = event{"dropped", dropped{missed}}
 		}
-		if to.send(e) != nil {
+		f.gather(encoder, &lines)
+		if lines.Len() > 0 && to.write(lines.Bytes()) != nil {
 			return
 		}
+		lines.Reset()
+		pause.Reset(batchEvery)
+		select {
+		case <-ctx.Done():
+			return
+		case <-pause.C:
+		}
+	}
+}
+
+// gather adds the events that wait, up to a batch, and what was missed until now.
+func (f *feed) gather(encoder *json.Encoder, lines *bytes.Buffer) {
+	for waiting := true; waiting && lines.Len() < batchBytes; {
+		select {
+		case e := <-f.events:
+			encoder.Encode(e)
+		default:
+			waiting = false
+		}
+	}
+	f.hub.mu.Lock()
+	missed := f.missed
+	f.missed = 0
+	f.hub.mu.Unlock()
+	if missed > 0 {
+		encoder.Encode(event{"dropped", dropped{missed}})
 	}
 }

@@ -163,10 +163,14 @@ func (c *connection) send(v any) error {
 	if err != nil {
 		line, _ = json.Marshal(response{ID: json.RawMessage("null"), Error: &Error{Code: "internal", Message: err.Error()}})
 	}
+	return c.write(append(line, '\n'))
+}
+
+func (c *connection) write(lines []byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.c.SetWriteDeadline(time.Now().Add(writeWait))
-	_, err = c.c.Write(append(line, '\n'))
+	_, err := c.c.Write(lines)
 	if err != nil {
 		c.c.Close()
 	}
