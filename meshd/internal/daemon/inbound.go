@@ -122,10 +122,12 @@ func (d *Daemon) connect(ctx context.Context, n *node.Node, stream net.Conn, p w
 	if !flow.Attach(source, app) {
 		return nil, nil, nil // revoked meanwhile
 	}
-	if err := wire.WriteFrame(stream, verdict); err != nil {
+	frame, err := wire.Frame(verdict)
+	if err != nil {
 		flow.Fail(relay.Reset, err)
 		return nil, nil, nil
 	}
+	source.Owe(frame)
 	return flow, source, app
 }
 

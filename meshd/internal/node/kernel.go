@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/tailscale/wireguard-go/tun"
+	"golang.org/x/sys/unix"
 	"tailscale.com/tsnet"
 
 	"gstacks/meshd/internal/netns"
@@ -27,7 +28,7 @@ type kernel struct {
 	ns      *os.File
 	device  tun.Device
 	self    netip.Addr
-	sockets stash
+	sockets *netns.Sockets
 }
 
 // newKernel makes the namespace, guarded before anything is in it, and the TUN.
@@ -55,7 +56,7 @@ func newKernel() (k *kernel, err error) {
 		ns.Close()
 		return nil, err
 	}
-	k.sockets.ns = ns
+	k.sockets = &netns.Sockets{Namespace: ns, Family: unix.AF_INET}
 	return k, nil
 }
 
@@ -95,7 +96,7 @@ func (k *kernel) listen() (l net.Listener, err error) {
 }
 
 func (k *kernel) dial(ctx context.Context, to netip.AddrPort, first []byte) (net.Conn, error) {
-	fd, err := k.sockets.take()
+	fd, err := k.sockets.Take()
 	if err != nil {
 		return nil, err
 	}
@@ -104,6 +105,6 @@ func (k *kernel) dial(ctx context.Context, to netip.AddrPort, first []byte) (net
 
 func (k *kernel) close() {
 	k.device.Close()
-	k.sockets.drain()
+	k.sockets.Close()
 	k.ns.Close()
 }

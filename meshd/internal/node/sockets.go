@@ -7,65 +7,11 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"sync"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"gstacks/meshd/internal/netns"
 )
-
-// stash keeps a few unconnected sockets of a namespace at hand, because entering
-// the namespace costs more than making the sockets.
-type stash struct {
-	ns     *os.File
-	mu     sync.Mutex
-	fds    []int
-	closed bool
-}
-
-const stashSize = 16
-
-func (s *stash) take() (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return -1, net.ErrClosed
-	}
-	if len(s.fds) == 0 {
-		if err := netns.Within(s.ns, s.fill); err != nil {
-			return -1, err
-		}
-	}
-	fd := s.fds[len(s.fds)-1]
-	s.fds = s.fds[:len(s.fds)-1]
-	return fd, nil
-}
-
-func (s *stash) fill() error {
-	for range stashSize {
-		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.IPPROTO_TCP)
-		if err != nil {
-			if len(s.fds) > 0 {
-				return nil
-			}
-			return fmt.Errorf("make mesh socket: %w", err)
-		}
-		s.fds = append(s.fds, fd)
-	}
-	return nil
-}
-
-func (s *stash) drain() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.closed = true
-	for _, fd := range s.fds {
-		unix.Close(fd)
-	}
-	s.fds = nil
-}
 
 // connect connects a socket that was made in another namespace and sends first,
 // from any thread: a peer that does not answer pins none.

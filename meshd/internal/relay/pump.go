@@ -8,13 +8,18 @@ import (
 
 var buffers = sync.Pool{New: func() any { b := make([]byte, 64<<10); return &b }}
 
-// pump copies from src to dst until src ends, and counts as it goes. Two kernel
-// sockets with plain bytes are joined by splice(2) inside io.Copy; everything else
-// goes through one pooled buffer, with ReaderFrom and WriterTo hidden because they
-// would fall back to a fresh buffer of their own.
+// pump copies from src to dst until src ends, and counts as it goes. Between two
+// kernel sockets with plain bytes see carry; everything else goes through one pooled
+// buffer, with ReaderFrom and WriterTo hidden because they would fall back to a
+// fresh buffer of their own.
 func pump(dst, src *Side, count *atomic.Int64) error {
 	if src.tcp != nil && dst.tcp != nil && src.in == nil && dst.out == nil {
-		return splice(dst, src, count)
+		return carry(dst, src, count)
+	}
+	if len(dst.owed) > 0 {
+		if _, err := dst.conn.Write(dst.owed); err != nil {
+			return err
+		}
 	}
 	buf := buffers.Get().(*[]byte)
 	defer buffers.Put(buf)
@@ -22,7 +27,7 @@ func pump(dst, src *Side, count *atomic.Int64) error {
 	return err
 }
 
-// splice copies in pieces, so that a long transfer's count is never far behind.
+// splice joins the sockets with splice(2), inside io.Copy. In pieces, so that a long transfer's count is never far behind.
 func splice(dst, src *Side, count *atomic.Int64) error {
 	const piece = 8 << 20
 	for {

@@ -3,6 +3,7 @@ package relay
 import (
 	"io"
 	"net"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -15,6 +16,8 @@ import (
 type Side struct {
 	conn net.Conn
 	tcp  *net.TCPConn // conn when it is a kernel socket, else nil
+	raw  syscall.RawConn
+	owed []byte // to be sent before the first bytes, and if possible with them
 	in   *wire.ChunkReader
 	out  *wire.ChunkWriter
 }
@@ -23,31 +26,38 @@ type Side struct {
 // completed, closing it means reset, also when the kernel closes it because this
 // process was killed: a cut stream must not look complete.
 func Raw(c net.Conn) *Side {
-	tcp, _ := c.(*net.TCPConn)
-	if tcp != nil {
-		tcp.SetLinger(0)
+	s := wrap(c)
+	if s.tcp != nil {
+		s.tcp.SetLinger(0)
 	}
-	return &Side{conn: c, tcp: tcp}
+	return s
 }
 
-// Local is Raw for a socket in a sandbox.
-func Local(c *net.TCPConn) *Side {
-	bound(c)
-	return Raw(c)
+// Local wraps a socket in a sandbox, which resets on close from its beginning; see
+// package sandbox.
+func Local(c *net.TCPConn) *Side { return wrap(c) }
+
+func wrap(c net.Conn) *Side {
+	s := &Side{conn: c}
+	if tcp, ok := c.(*net.TCPConn); ok {
+		s.tcp = tcp
+		s.raw, _ = tcp.SyscallConn() // fails on a nil connection only
+	}
+	return s
 }
 
-// bound limits what a stalled reader makes the kernel hold. On the sending side
-// only what is not under way yet is bounded, which costs no throughput. On the
-// receiving side the buffer no longer grows by itself: left alone it was seen to
-// grow to 14 MB. Without the privilege to set it, it stays as the system has it.
-func bound(c *net.TCPConn) {
-	const unsent, received = 256 << 10, 1 << 20
-	if raw, err := c.SyscallConn(); err == nil {
-		raw.Control(func(fd uintptr) {
-			unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsent)
-			unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, received)
-		})
-	}
+// Bounds on what a stalled reader makes the kernel hold. On the sending side only
+// what is not under way yet is bounded, which costs no throughput. On the receiving
+// side the buffer no longer grows by itself: left alone it was seen to grow to 14 MB.
+// Without the privilege to set it, it stays as the system has it.
+const mostUnsent, mostReceived = 256 << 10, 1 << 20
+
+func (s *Side) boundUnsent() {
+	s.raw.Control(func(fd uintptr) { unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, mostUnsent) })
+}
+
+func (s *Side) boundReceived() {
+	s.raw.Control(func(fd uintptr) { unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, mostReceived) })
 }
 
 // Mesh wraps a mesh stream, with the directions that are chunked.
@@ -59,6 +69,10 @@ func Mesh(c net.Conn, in, out bool) *Side {
 	}
 	return s
 }
+
+// Owe has the frame sent ahead of the first bytes that the other side has to say:
+// with them if they come at once, else alone.
+func (s *Side) Owe(frame []byte) { s.owed = frame }
 
 // ChunkIn sets how the bytes that arrive are read; the source learns that from
 // the verdict, before it reads any.
@@ -137,11 +151,7 @@ func (s *Side) passed() (received, sent int64) {
 	if s.tcp == nil || s.in != nil || s.out != nil {
 		return 0, 0
 	}
-	raw, err := s.tcp.SyscallConn()
-	if err != nil {
-		return 0, 0
-	}
-	raw.Control(func(fd uintptr) {
+	s.raw.Control(func(fd uintptr) {
 		if info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
 			received, sent = int64(info.Bytes_received), int64(info.Bytes_sent-info.Bytes_retrans)
 		}

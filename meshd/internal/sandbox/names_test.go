@@ -81,6 +81,7 @@ func TestProgramsReachAnAliasByName(t *testing.T) {
 	jail := netnstest.NewJail(t)
 	s, err := Open(refOf(jail), []netip.AddrPort{api}, exampleZone(t), func(_ string, _ netip.AddrPort, c *net.TCPConn) {
 		defer c.Close()
+		c.SetLinger(-1)
 		if _, err := http.ReadRequest(bufio.NewReader(c)); err == nil {
 			io.WriteString(c, "HTTP/1.0 200 OK\r\n\r\nhello")
 		}

@@ -24,7 +24,8 @@ import (
 )
 
 // A StreamHandler gets a connection that a program in the sandbox made, with the
-// address and port it dialled, in a goroutine of its own. It owns c.
+// address and port it dialled, in a goroutine of its own. It owns c, which resets on
+// close until its linger is unset, as does what Dial returns.
 type StreamHandler func(sandboxID string, original netip.AddrPort, c *net.TCPConn)
 
 // A Sandbox is open until Close. Its methods may be called at any time from any
@@ -33,6 +34,8 @@ type Sandbox struct {
 	ref       Ref
 	holder    *os.File // pidfd
 	namespace *os.File
+	sockets4  *netns.Sockets // for Dial
+	sockets6  *netns.Sockets
 	table     table
 	handler   StreamHandler
 	zone      atomic.Pointer[dns.Zone]
@@ -63,6 +66,8 @@ func Open(ref Ref, permitted []netip.AddrPort, zone *dns.Zone, h StreamHandler) 
 	if s.holder, s.namespace, err = openProcess(ref); err != nil {
 		return nil, explain(ref, err)
 	}
+	s.sockets4 = &netns.Sockets{Namespace: s.namespace, Family: unix.AF_INET, Prepare: resetOnClose}
+	s.sockets6 = &netns.Sockets{Namespace: s.namespace, Family: unix.AF_INET6, Prepare: resetOnClose}
 	s.table = table{ns: s.namespace}
 	if err = s.listen(); err == nil {
 		err = s.reload()
@@ -99,7 +104,7 @@ func (s *Sandbox) listen() error {
 	}
 	return netns.Within(s.namespace, func() error {
 		err := listenSomewhere(s.ref.ID, func(port uint16) (err error) {
-			s.listener, err = listenTCP(port)
+			s.listener, err = listenStreams(port)
 			return err
 		})
 		if err != nil {
@@ -232,6 +237,8 @@ func (s *Sandbox) release() {
 	if s.dnsTCP != nil {
 		s.dnsTCP.Close()
 	}
+	s.sockets4.Close()
+	s.sockets6.Close()
 	s.table.close()
 	s.holder.Close()
 	s.namespace.Close()

@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"gstacks/meshd/internal/netns"
 )
 
 const maxAcceptPause = time.Second
@@ -75,6 +73,10 @@ func (s *Sandbox) Dial(ctx context.Context, port uint16) (*net.TCPConn, error) {
 	var first error
 	for _, target := range dialTargets {
 		c, err := dialer.DialContext(ctx, "tcp", netip.AddrPortFrom(target, port).String())
+		if err == nil && c.LocalAddr().String() == c.RemoteAddr().String() {
+			c.Close() // a socket that met itself: nobody listens
+			err = unix.ECONNREFUSED
+		}
 		if err == nil {
 			return c.(*net.TCPConn), nil
 		}
@@ -89,19 +91,14 @@ func (s *Sandbox) Dial(ctx context.Context, port uint16) (*net.TCPConn, error) {
 }
 
 // socketInside puts a socket made inside the namespace in the place of the one
-// that the dialer has just made outside. So only this one system call is made
-// on a thread that has moved; connecting and waiting are left to net, which
-// knows about deadlines and about sockets that meet themselves.
+// that the dialer has just made outside: connecting and waiting are left to net,
+// which knows about deadlines.
 func (s *Sandbox) socketInside(_ context.Context, network, _ string, raw syscall.RawConn) error {
-	family := unix.AF_INET
+	sockets := s.sockets4
 	if network == "tcp6" {
-		family = unix.AF_INET6
+		sockets = s.sockets6
 	}
-	var inside int
-	err := netns.Within(s.namespace, func() (err error) {
-		inside, err = unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
-		return err
-	})
+	inside, err := sockets.Take()
 	if err != nil {
 		return err
 	}
