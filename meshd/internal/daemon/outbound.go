@@ -95,19 +95,25 @@ func (d *Daemon) remote(flow *relay.Flow, source *relay.Side, permit engine.Outb
 }
 
 // dial opens a mesh stream to the meshd of a node of the preface's network, and
-// says the preface.
+// says the preface on the way.
 func (d *Daemon) dial(ctx context.Context, to netip.Addr, p wire.Preface) (net.Conn, *node.Node, error) {
-	n := d.nodes.Get(p.Network)
-	if n == nil {
-		return nil, nil, errNoNode
-	}
-	p.V, p.Framed = wire.Version, n.Chunked()
-	first, err := wire.Frame(p)
+	n, first, err := d.introduce(p)
 	if err != nil {
 		return nil, nil, err
 	}
 	c, err := n.Dial(ctx, to, first)
 	return c, n, err
+}
+
+// introduce finds the node of the preface's network, and words the preface.
+func (d *Daemon) introduce(p wire.Preface) (*node.Node, []byte, error) {
+	n := d.nodes.Get(p.Network)
+	if n == nil {
+		return nil, nil, errNoNode
+	}
+	p.V, p.Framed = wire.Version, n.Chunked()
+	frame, err := wire.Frame(p)
+	return n, frame, err
 }
 
 func readVerdict(stream net.Conn) (wire.Verdict, error) {

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"errors"
+	"net"
 	"time"
 
 	"gstacks/meshd/internal/engine"
@@ -86,21 +87,26 @@ func (d *Daemon) touch(ctx context.Context, sandbox string, port uint16) error {
 	return err
 }
 
-// probeNode asks the target's meshd for its verdict. The time of the verdict is
-// without that of the connect, which the target tells.
+// probeNode asks the target's meshd for its verdict. Unlike a stream's, its preface
+// waits for the connection, so that the steps follow one another. The time of the
+// verdict is without that of the connect, which the target tells.
 func (d *Daemon) probeNode(ctx context.Context, r *probeResult, p probeParams, target engine.Target, version uint64) {
+	var stream net.Conn
 	start := time.Now()
-	stream, _, err := d.dial(ctx, target.Address, wire.Preface{Network: p.Network, Alias: p.Alias, Port: p.Port,
-		Source: p.Sandbox, Version: version, Probe: true})
+	n, preface, err := d.introduce(wire.Preface{Network: p.Network, Alias: p.Alias, Port: p.Port, Source: p.Sandbox, Version: version, Probe: true})
+	if err == nil {
+		stream, err = n.Dial(ctx, target.Address, nil)
+	}
 	r.add("dial", time.Since(start), err)
 	if err != nil {
 		return
 	}
 	defer stream.Close()
 	start = time.Now()
-	v, err := readVerdict(stream)
+	v, err := ask(stream, preface)
 	took := time.Since(start)
-	connect := time.Duration(v.ConnectMicros) * time.Microsecond
+	// What the target says is not believed beyond what was seen here.
+	connect := max(0, min(took, time.Duration(v.ConnectMicros)*time.Microsecond))
 	switch {
 	case err != nil:
 		r.add("verdict", took, err)
@@ -113,4 +119,11 @@ func (d *Daemon) probeNode(ctx context.Context, r *probeResult, p probeParams, t
 		r.add("verdict", took-connect, nil)
 		r.add("connect", connect, nil)
 	}
+}
+
+func ask(stream net.Conn, preface []byte) (wire.Verdict, error) {
+	if _, err := stream.Write(preface); err != nil {
+		return wire.Verdict{}, err
+	}
+	return readVerdict(stream)
 }

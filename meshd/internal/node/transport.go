@@ -17,8 +17,8 @@ const (
 	kindNetstack = "netstack"
 )
 
-// Keep-alives find a peer that vanished while a stream was idle.
-var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3}
+// Keep-alives find a peer that vanished while a stream was idle, within 10 s.
+var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 4 * time.Second, Interval: 2 * time.Second, Count: 3}
 
 // transport is all that a node knows of how its TCP is made. attach comes first,
 // once the node has its address.
