@@ -89,7 +89,7 @@ export type FlowEvent = typeof FlowEvent.Type
 
 export const MeshdStatus = Schema.Struct({
   instance: Schema.String, generation: Schema.Int, networks: Schema.Array(NodeStatus), sandboxes: Schema.Array(MeshdSandbox),
-  flows: Schema.Int, memory: Schema.Struct({ rssBytes: Schema.Number, heapBytes: Schema.Number, goroutines: Schema.Int })
+  flows: Schema.Int, counters: Schema.optionalKey(Schema.Record(Schema.String, Schema.Int)), memory: Schema.Struct({ rssBytes: Schema.Number, heapBytes: Schema.Number, goroutines: Schema.Int })
 })
 export type MeshdStatus = typeof MeshdStatus.Type
 
