@@ -15,15 +15,41 @@ import (
 const (
 	// A network whose flows carried this much has grown WireGuard's buffers.
 	loadBytes = 4 << 20
-	// idleAfter is how long such a network is left alone before they are given back.
+	// Plans of this many bytes have left garbage worth giving back.
+	planBytes = 64 << 10
+	// idleAfter is how long it has to be calm before memory is given back.
 	idleAfter = 5 * time.Second
 )
 
-// memory gives a network's buffers back to the system when it has gone idle after
-// a load; the Go runtime keeps them otherwise.
+// memory gives memory back to the system that the Go runtime would keep: a
+// network's buffers once it has gone idle after a load, and what many changes of
+// the plan have left.
 type memory struct {
 	mu       sync.Mutex
 	networks map[string]*load
+	plans    int         // bytes since the last trim
+	settled  *time.Timer // for plans
+}
+
+// plan notes a change of the plan, by its size.
+func (m *memory) plan(bytes int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.plans += bytes
+	switch {
+	case m.plans < planBytes:
+	case m.settled == nil:
+		m.settled = time.AfterFunc(idleAfter, m.settle)
+	default:
+		m.settled.Reset(idleAfter)
+	}
+}
+
+func (m *memory) settle() {
+	m.mu.Lock()
+	m.plans = 0
+	m.mu.Unlock()
+	trim()
 }
 
 type load struct {

@@ -98,6 +98,7 @@ func (d *Daemon) apply(r engine.Request) (any, error) {
 	case err != nil:
 		return nil, err
 	}
+	d.memory.plan(len(r.Plan))
 	for _, s := range result.Sandboxes {
 		if !s.OK {
 			d.log.Warn("sandbox is not served", "sandbox", s.ID, "error", s.Error)
