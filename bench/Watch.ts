@@ -23,8 +23,15 @@ export class Watch implements Disposable {
   }
 
   async next(): Promise<Sight> {
+    const sight = await this.read()
+    if (sight === undefined) throw new Error(`${this.#process.spawnargs.join(" ")}: saw no further change`)
+    return sight
+  }
+
+  /** Undefined when the client has ended. */
+  async read(): Promise<Sight | undefined> {
     const { done, value } = await this.#lines.next()
-    if (done === true) throw new Error(`${this.#process.spawnargs.join(" ")}: saw no further change`)
+    if (done === true) return undefined
     const { answers, at, error, tookMillis } = JSON.parse(value) as { answers: boolean; at: number; tookMillis: number; error?: string }
     return { answers, begun: at, ended: at + tookMillis, ...(error === undefined ? {} : { error }) }
   }
