@@ -17,9 +17,12 @@ type Side struct {
 	conn net.Conn
 	tcp  *net.TCPConn // conn when it is a kernel socket, else nil
 	raw  syscall.RawConn
-	owed []byte // to be sent before the first bytes, and if possible with them
-	in   *wire.ChunkReader
-	out  *wire.ChunkWriter
+	// bounded says that its kernel buffers are to be bounded; those of mesh streams
+	// are by the settings of their namespace.
+	bounded bool
+	owed    []byte // to be sent before the first bytes, and if possible with them
+	in      *wire.ChunkReader
+	out     *wire.ChunkWriter
 }
 
 // Raw wraps a connection whose both directions are plain bytes. Until the flow has
@@ -35,7 +38,11 @@ func Raw(c net.Conn) *Side {
 
 // Local wraps a socket in a sandbox, which resets on close from its beginning; see
 // package sandbox.
-func Local(c *net.TCPConn) *Side { return wrap(c) }
+func Local(c *net.TCPConn) *Side {
+	s := wrap(c)
+	s.bounded = true
+	return s
+}
 
 func wrap(c net.Conn) *Side {
 	s := &Side{conn: c}
@@ -53,10 +60,16 @@ func wrap(c net.Conn) *Side {
 const mostUnsent, mostReceived = 256 << 10, 1 << 20
 
 func (s *Side) boundUnsent() {
+	if !s.bounded {
+		return
+	}
 	s.raw.Control(func(fd uintptr) { unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, mostUnsent) })
 }
 
 func (s *Side) boundReceived() {
+	if !s.bounded {
+		return
+	}
 	s.raw.Control(func(fd uintptr) { unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, mostReceived) })
 }
 
