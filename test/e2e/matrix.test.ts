@@ -97,6 +97,12 @@ describe("reachability matrix", () => {
     return ""
   }
 
+  /** A refusal takes the kernel no time; what is slow once may be this machine, what is slow three times is not. */
+  const promptest = async (source: string, address: string, port: number, ms: number): Promise<number> => {
+    for (let attempt = 0; attempt < 2 && ms >= 50; attempt++) ms = Math.min(ms, (await peers.get(source)!.probe(address, port)).ms)
+    return ms
+  }
+
   const check = async (history: ReadonlyArray<string>): Promise<void> => {
     for (const network of networks) {
       const world = worlds.get(network)!
@@ -108,7 +114,7 @@ describe("reachability matrix", () => {
           assert.strictEqual(probe.text, `${target.sandbox}:${port}`, where)
         } else {
           assert.strictEqual(probe.result, "ECONNREFUSED", where)
-          assert.isBelow(probe.ms, 50, where)
+          assert.isBelow(await promptest(source, target.address, port, probe.ms), 50, where)
         }
       }
     }
@@ -137,7 +143,7 @@ describe("reachability matrix", () => {
       for (const [source, address] of denied) {
         const probe = await peers.get(source)!.probe(address, 7001)
         assert.strictEqual(probe.result, "ECONNREFUSED")
-        assert.isBelow(probe.ms, 50)
+        assert.isBelow(await promptest(source, address, 7001, probe.ms), 50)
       }
     } finally { fixture.cluster.thaw("meshd", "host-1") }
   }, 60_000)
