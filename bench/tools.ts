@@ -8,7 +8,7 @@ export const binaries = `${root}dist/bin`
 
 const debianPackages = {
   haproxy: "haproxy", dnsmasq: "dnsmasq-base", dnsperf: "dnsperf", "wireguard-go": "wireguard-go", wg: "wireguard-tools", nft: "nftables", ip: "iproute2",
-  sysctl: "procps", curl: "curl"
+  sysctl: "procps", curl: "curl", ssh: "openssh-client", sshd: "openssh-server"
 }
 
 const folders = [...(process.env["PATH"] ?? "").split(":"), "/usr/sbin", "/sbin"]

@@ -8,6 +8,7 @@ import { gstacks } from "../src/cli/commands/gstacks.ts"
 import { ControlApi } from "../src/cli/ControlApi.ts"
 import { globalFlags } from "../src/cli/GlobalFlags.ts"
 import { LocalAgent } from "../src/cli/LocalAgent.ts"
+import { LocalDaemon } from "../src/cli/LocalDaemon.ts"
 import { flagRows, usageOf } from "../src/cli/output/help.ts"
 import { ownFlags } from "../src/cli/run.ts"
 import { Shell } from "../src/cli/Shell.ts"
@@ -24,7 +25,8 @@ Generated from the command tree by \`node scripts/docs-cli.ts\`; do not edit.
 - **Streams.** The result is on stdout; receipts, hints, progress and errors are on stderr. Text is plain ASCII.
 - **Formats.** \`-o table|json|jsonl|yaml|name\`; \`--json\` is \`-o json\`. JSON only grows. An empty list prints the next command on stderr and exits 0.
 - **Changes** to a network print what changed, then wait until every agent that takes part has applied it and print the receipt:
-  \`topology v7 applied by 2/2 agents in 41 ms\`. The wait is the default, on a terminal and in scripts alike, so that what follows can
+  \`topology v7 applied by 2/2 agents in 41 ms\`, and \`; 3 connections closed, last byte 11 ms after commit\` when it took away what open
+  connections rested on (what the figures mean: [security.md](security.md#revocation)). The wait is the default, on a terminal and in scripts alike, so that what follows can
   rely on the change; \`--wait=stored\` does not wait, \`--wait=ready\` waits for the hosts to join the mesh too (seconds, after a first attach),
   \`--timeout\` (default 30s) limits the wait. When it is over the exit code is 6, the
   message names the agents that are pending, and the change stays: they apply it when they can. In JSON a change is one document
@@ -47,11 +49,11 @@ Generated from the command tree by \`node scripts/docs-cli.ts\`; do not edit.
 | 4 | login needed |
 | 5 | \`network test\` says denied |
 | 6 | stored, but not applied by every agent in time |
-| 125 | \`sandbox exec\` itself failed; any other code is the program's |
+| 125 | \`sandbox exec\` or \`mesh exec\` itself failed; any other code is the program's |
 | 130 | interrupted |
 `
 
-const services = Layer.mergeAll(Layer.mock(ControlApi, {}), Layer.mock(LocalAgent, {}), Layer.mock(Shell, { args: [], env: {}, colours: false, interactive: false }))
+const services = Layer.mergeAll(Layer.mock(ControlApi, {}), Layer.mock(LocalAgent, {}), Layer.mock(LocalDaemon, {}), Layer.mock(Shell, { args: [], env: {}, colours: false, screen: null, interactive: false }))
 const tree = gstacks.pipe(Command.provide(services), Command.withGlobalFlags(globalFlags))
 
 /** The help document of one command, by way of its own `--help`. */

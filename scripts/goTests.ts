@@ -29,7 +29,7 @@ const code = (child: ReturnType<typeof spawn>) => new Promise<number>((resolve) 
 const vet = await code(spawn("go", ["vet", "-tags", tags, "./..."], { cwd: `${root}meshd`, env, stdio: "inherit" }))
 
 const events = createWriteStream(file)
-const tests = spawn("go", ["test", "-json", "-p", "1", "-timeout", "20m", ...canRace ? ["-race"] : [], "-tags", tags, "./..."], {
+const tests = spawn("go", ["test", "-json", "-p", "2", "-timeout", "20m", ...canRace ? ["-race"] : [], "-tags", tags, "./..."], {
   cwd: `${root}meshd`, env, stdio: ["ignore", "pipe", "inherit"]
 })
 const output = new Map<string, Array<string>>()

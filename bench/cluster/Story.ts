@@ -6,7 +6,9 @@ import { startCluster, type Cluster } from "../../test/harness/cluster.ts"
 import { binaries, root } from "../tools.ts"
 import { Watch } from "../Watch.ts"
 
-export const loadgen = `${binaries}/loadgen`
+/** As sandboxes see it, wherever the repository is: some places are hidden from them. */
+export const loadgen = "/run/loadgen"
+const bind = ["--bind", `${binaries}/loadgen:${loadgen}`]
 const gstacks = `${root}bin/gstacks`
 
 export interface Changed<A> {
@@ -22,6 +24,7 @@ export const endStories = (): Promise<unknown> => Promise.allSettled([...open].m
 export class Story implements AsyncDisposable {
   readonly cluster: Cluster
   readonly hosts: number
+  readonly program = gstacks
 
   private constructor(cluster: Cluster, hosts: number) {
     this.cluster = cluster
@@ -42,14 +45,31 @@ export class Story implements AsyncDisposable {
 
   async #set(): Promise<void> {
     await this.gstacks("network", "create", "bench")
-    await this.gstacks("sandbox", "run", "server", "--agent", "host-2", "--", loadgen, "serve", "-addr", "127.0.0.1:8080")
+    await this.gstacks("sandbox", "run", "server", "--agent", "host-2", ...bind, "--", loadgen, "serve", "-addr", "127.0.0.1:8080")
     await this.gstacks("network", "attach", "bench", "server", "--alias", "api", "--port", "8080")
-    for (let host = 1; host <= this.hosts; host++) {
-      if (host === 2) continue
-      const client = host === 1 ? "client" : `client-${host}`
-      await this.gstacks("sandbox", "run", client, "--agent", `host-${host}`, "--", "sleep", "infinity")
+    for (const [client, host] of this.#clients) {
+      await this.gstacks("sandbox", "run", client, "--agent", `host-${host}`, ...bind, "--", "sleep", "infinity")
       await this.gstacks("network", "attach", "bench", client)
     }
+  }
+
+  /** By name, each with its host's number. */
+  get #clients(): ReadonlyArray<readonly [client: string, host: number]> {
+    const hosts = Array.from({ length: this.hosts }, (_, index) => index + 1).filter((host) => host !== 2)
+    return hosts.map((host) => [host === 1 ? "client" : `client-${host}`, host])
+  }
+
+  get clients(): ReadonlyArray<string> {
+    return this.#clients.map(([client]) => client)
+  }
+
+  /** A second server, allowed to everybody for good; its address and port. */
+  async publishAnother(): Promise<string> {
+    await this.gstacks("sandbox", "run", "lasting", "--agent", "host-2", ...bind, "--", loadgen, "serve", "-addr", "127.0.0.1:8080")
+    await this.gstacks("network", "attach", "bench", "lasting", "--alias", "lasting", "--port", "8080")
+    await this.gstacks("network", "policy", "allow", "bench", "--from", "any", "--to", "lasting", "--port", "8080")
+    const { address } = await this.api<{ readonly address: string }>("GET", "networks/bench/resolve/lasting")
+    return `${address}:8080`
   }
 
   async gstacks(...args: ReadonlyArray<string>): Promise<string> {
@@ -67,8 +87,8 @@ export class Story implements AsyncDisposable {
     return await response.json() as A
   }
 
-  allow(): Promise<Changed<{ readonly id: string }>> {
-    return this.api("POST", "networks/bench/rules", { from: "sandbox:client", to: "api", port: 8080 })
+  allow(from = "sandbox:client"): Promise<Changed<{ readonly id: string }>> {
+    return this.api("POST", "networks/bench/rules", { from, to: "api", port: 8080 })
   }
 
   revoke(rule: string): Promise<Changed<unknown>> {

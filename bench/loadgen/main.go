@@ -22,6 +22,8 @@ const usage = `usage: loadgen MODE [flags]
   rtt    -addr A -seconds S                     64 bytes there and back
   tput   -addr A -streams N -seconds S          bytes one way
   watch  -addr A -seconds S                     a line when A begins or ceases to answer
+  hold   -addr A -streams N                     a line when N idle streams are open, and when all are broken off
+  load   -addr A -rate N                        N streams a second, 32 KiB there and back
   relay  -listen A [-netns FILE] -dial B        splice relay; listens in FILE's namespace
 `
 
@@ -31,7 +33,7 @@ const schedulerSlots = 64
 
 type options struct {
 	addr, listen, dial, netns string
-	workers, streams          int
+	workers, streams, rate    int
 	duration                  time.Duration
 }
 
@@ -51,6 +53,7 @@ func main() {
 	flags.StringVar(&o.netns, "netns", "", "network namespace to listen in")
 	flags.IntVar(&o.workers, "workers", 1, "connections at a time")
 	flags.IntVar(&o.streams, "streams", 1, "streams at a time")
+	flags.IntVar(&o.rate, "rate", 100, "streams a second")
 	flags.Float64Var(&seconds, "seconds", 2, "how long")
 	flags.Parse(os.Args[2:])
 	o.duration = time.Duration(seconds * float64(time.Second))
@@ -77,6 +80,10 @@ func run(mode string, o options) (any, error) {
 		return throughput(o)
 	case "watch":
 		return nil, watch(o)
+	case "hold":
+		return nil, hold(o)
+	case "load":
+		return nil, load(o)
 	case "relay":
 		return nil, relay(o)
 	}

@@ -73,6 +73,9 @@ func echo(fd int) {
 	buf := make([]byte, 64<<10)
 	for {
 		n, err := readSome(fd, buf)
+		if err == syscall.EAGAIN {
+			continue // idle, as those of hold are
+		}
 		if err != nil || writeAll(fd, buf[:n]) != nil {
 			return
 		}

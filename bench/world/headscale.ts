@@ -33,6 +33,7 @@ unix_socket: ${home}/hs.sock
 unix_socket_permission: "0700"
 logtail: {enabled: false}
 taildrop: {enabled: false}
+tuning: {node_store_batch_timeout: 50ms, batch_change_delay: 100ms}
 log: {level: warn, format: text}
 `
 

@@ -5,7 +5,9 @@ package e2e
 import (
 	"errors"
 	"io"
+	"maps"
 	"net"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -159,53 +161,6 @@ func TestAliasMove(t *testing.T) {
 	}
 }
 
-func TestKilledMeshd(t *testing.T) {
-	p := newPair(t, "auto", "auto")
-	p.b.serve("127.0.0.1:8080", echo)
-	p.allow()
-	for name, m := range map[string]*meshd{"source": p.m1, "target": p.m2} {
-		t.Run(name, func(t *testing.T) {
-			c := p.a.mustDial(api)
-			exchange(t, c, "x")
-			start := time.Now()
-			m.kill()
-			if name == "source" {
-				if _, err := p.a.dial(api); !errors.Is(err, syscall.ECONNREFUSED) {
-					t.Errorf("without meshd: %v", err)
-				}
-			}
-			m.start()
-			m.version = 0
-			if name == "source" {
-				m.apply(map[string]*place{"sbx_a": p.a}, []object{outbound("o1", "sbx_a", 8080, toNode(p.m2))}, nil)
-			} else {
-				m.apply(map[string]*place{"sbx_b": p.b}, nil, []object{inbound("i1", p.m1, "sbx_a", "sbx_b", 8080)})
-			}
-			m.join()
-			// Seconds at most, 3 as a rule (npm run bench measures it): WireGuard repeats a lost handshake after 5 s.
-			eventually(t, 20*time.Second, "a new connection works", func() bool {
-				c, err := p.a.dial(api)
-				if err != nil {
-					return false
-				}
-				defer c.Close()
-				c.SetDeadline(time.Now().Add(3 * time.Second))
-				c.Write([]byte("x"))
-				_, err = io.ReadFull(c, make([]byte, 1))
-				return err == nil
-			})
-			t.Logf("new connections after %v", time.Since(start).Round(time.Millisecond))
-			if name == "target" {
-				// The source's meshd learns of the end with the next byte, or by keep-alive before it.
-				if _, err := c.Write([]byte("x")); errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
-					return
-				}
-			}
-			mustReset(t, "the old stream", c)
-		})
-	}
-}
-
 func TestJoin(t *testing.T) {
 	w := newWorld(t)
 	m := w.meshd("h1", "auto")
@@ -243,28 +198,53 @@ func TestProbe(t *testing.T) {
 			OK          bool
 			Micros      int64
 		}
+		Pings struct{ Sent, Received int }
 	}
 	probe := func(sandbox string) (r result) {
-		p.m1.must("probe", object{"network": network, "sandbox": sandbox, "alias": "als_api", "port": 8080, "target": toNode(p.m2)}, &r)
+		p.m1.must("probe", object{"network": network, "sandbox": sandbox, "alias": "als_api", "port": 8080, "target": toNode(p.m2), "address": "127.64.1.1", "firstByteMs": 300}, &r)
 		t.Logf("%+v", r)
 		return r
 	}
 	p.m1.apply(map[string]*place{"sbx_a": p.a}, nil, nil)
 	p.m2.apply(map[string]*place{"sbx_b": p.b}, nil, nil)
-	last := func(r result) string { return r.Steps[len(r.Steps)-1].Name }
-	if r := probe("sbx_a"); r.OK || last(r) != "permit" {
-		t.Fatal("without permits")
+	broken := func(r result) (names []string) {
+		for _, s := range r.Steps {
+			if !s.OK {
+				names = append(names, s.Name)
+			}
+		}
+		return names
 	}
+	expect := func(what string, r result, want ...string) {
+		t.Helper()
+		if got := broken(r); r.OK != (len(want) == 0) || !slices.Equal(got, want) {
+			t.Fatalf("%s: %v broken, not %v", what, got, want)
+		}
+	}
+	expect("without permits", probe("sbx_a"), "permit", "verdict")
 	p.m1.apply(map[string]*place{"sbx_a": p.a}, []object{outbound("o1", "sbx_a", 8080, toNode(p.m2))}, nil)
-	if r := probe("sbx_a"); r.OK || last(r) != "verdict" {
-		t.Fatal("without the target's permit")
-	}
+	expect("without the target's permit", probe("sbx_a"), "verdict")
 	p.allow()
-	if r := probe("sbx_a"); r.OK || last(r) != "connect" {
-		t.Fatal("without the app")
+	expect("without the app", probe("sbx_a"), "connect")
+	flows := func() (st struct{ Counters map[string]int }) {
+		p.m2.must("status", object{}, &st)
+		return st
 	}
-	p.b.serve("127.0.0.1:8080", echo)
-	if r := probe("sbx_a"); !r.OK || len(r.Steps) != 4 {
-		t.Fatal("with all")
+	before := flows()
+	p.b.serve("127.0.0.1:8080", func(c *net.TCPConn) { c.Write([]byte("220 ready")); echo(c) })
+	r := probe("sbx_a")
+	expect("with all", r)
+	names := make([]string, 0, len(r.Steps))
+	for _, s := range r.Steps {
+		names = append(names, s.Name)
+	}
+	if !slices.Equal(names, []string{"enter", "permit", "dial", "roundTrip", "verdict", "connect", "firstByte", "fullSize"}) {
+		t.Fatal(names)
+	}
+	if r.Pings.Received < 10 {
+		t.Fatalf("%d pings of %d came back", r.Pings.Received, r.Pings.Sent)
+	}
+	if after := flows(); !maps.Equal(after.Counters, before.Counters) {
+		t.Fatalf("a probe counts as a stream: %v, then %v", before, after)
 	}
 }

@@ -37,6 +37,7 @@ dns: {magic_dns: false, override_local_dns: false, base_domain: gs.internal}
 unix_socket: DIR/hs.sock
 unix_socket_permission: "0700"
 logtail: {enabled: false}
+tuning: {node_store_batch_timeout: 50ms, batch_change_delay: 100ms}
 taildrop: {enabled: false}
 log: {level: info, format: text}
 `

@@ -53,6 +53,7 @@ func socketBytes(t *testing.T) int64 {
 // TestStalledReaders: 200 clients that stop reading cost a bounded amount of
 // memory, in meshd and in the kernel, and their streams live on.
 func TestStalledReaders(t *testing.T) {
+	t.Parallel()
 	const streams = 200
 	transports(t, func(t *testing.T, p *pair) {
 		junk := make([]byte, 1<<20)

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net"
 	"syscall"
 	"testing"
@@ -109,7 +110,7 @@ func bulk(t *testing.T, c *net.TCPConn, n int64) {
 	sent := sha256.New()
 	failed := make(chan error, 1)
 	go func() {
-		_, err := io.CopyN(io.MultiWriter(c, sent), &noise{}, n)
+		_, err := io.CopyN(io.MultiWriter(c, sent), rand.NewChaCha8([32]byte{}), n)
 		failed <- errors.Join(err, c.CloseWrite())
 	}()
 	got := sha256.New()
@@ -121,17 +122,4 @@ func bulk(t *testing.T, c *net.TCPConn, n int64) {
 		t.Fatal("bytes differ")
 	}
 	t.Logf("%d MiB both ways in %v", n>>20, time.Since(start).Round(time.Millisecond))
-}
-
-// noise is a cheap sequence that does not repeat soon.
-type noise struct{ x uint64 }
-
-func (s *noise) Read(p []byte) (int, error) {
-	for i := range p {
-		if i%8 == 0 {
-			s.x = s.x*6364136223846793005 + 1442695040888963407
-		}
-		p[i] = byte(s.x >> (8 * (i % 8)))
-	}
-	return len(p), nil
 }

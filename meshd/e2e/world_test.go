@@ -51,6 +51,7 @@ func newPlace(t *testing.T) *place {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { p.ns.Close() })
+	p.run("ip", "link", "set", "lo", "up") // as bubblewrap does: meshd gives whoever made a namespace 2 s to do so
 	return p
 }
 
@@ -150,7 +151,6 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(func() { keepOrRemove(t, dir) })
 	w := &world{t: t, dir: dir, hub: newPlace(t)}
 	w.hub.run("sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1")
-	w.hub.run("ip", "link", "set", "lo", "up")
 	w.hub.run("ip", "link", "add", "br0", "type", "bridge", "mcast_snooping", "0") // else the kernel sends IGMP
 	w.hub.run("ip", "addr", "add", hubAddress+"/24", "dev", "br0")
 	w.hub.run("ip", "link", "set", "br0", "up")
@@ -178,7 +178,6 @@ func (w *world) host() (*place, netip.Addr) {
 	port := fmt.Sprintf("v%d", w.hosts)
 	w.hub.run("ip", "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", strconv.Itoa(h.pid))
 	w.hub.run("ip", "link", "set", port, "master", "br0", "up")
-	h.run("ip", "link", "set", "lo", "up")
 	h.run("ip", "addr", "add", address+"/24", "dev", "eth0")
 	h.run("ip", "link", "set", "eth0", "up")
 	h.run("ip", "route", "add", "default", "via", hubAddress)

@@ -2,7 +2,7 @@
  * The agent: its services, and the supervision tree that keeps them going. What is on disk is known before the tree starts,
  * so that the first plan meshd gets is the whole one and open streams live on through a restart of the agent.
  */
-import { Cause, Effect, Layer, Stream } from "effect"
+import { Cause, Effect, Layer, Random, Stream } from "effect"
 import { agentLinkMachine, type LinkEvent } from "../actors/machines/agentLink.ts"
 import { dataPlaneMachine, type DataPlaneMachineEvent } from "../actors/machines/dataPlane.ts"
 import { type DnsListenerEvent, dnsListenerMachine } from "../actors/machines/dnsListener.ts"
@@ -10,6 +10,7 @@ import { ActorSystem } from "../actors/runtime/ActorSystem.ts"
 import * as Bridge from "../actors/runtime/bridge.ts"
 import { machineChild, supervisorChild } from "../actors/runtime/ChildSpec.ts"
 import * as Supervisor from "../actors/runtime/Supervisor.ts"
+import { Sight } from "../actors/sight/Sight.ts"
 import * as Address from "./addresses.ts"
 import { AliasListeners } from "./AliasListeners.ts"
 import { Control } from "./Control.ts"
@@ -18,8 +19,10 @@ import { DataPlane, type DataPlaneEvent } from "./dataplane/DataPlane.ts"
 import type { MeshdFailure } from "./dataplane/MeshdClient.ts"
 import { Diagnostics } from "./Diagnostics.ts"
 import { type CannotListen, HostListener } from "./dns/HostListener.ts"
+import { Flows } from "./Flows.ts"
 import { Freshness } from "./Freshness.ts"
 import { Host } from "./Host.ts"
+import { Inspector } from "./inspector/Inspector.ts"
 import { Knowledge } from "./Knowledge.ts"
 import { Link } from "./Link.ts"
 import * as LocalApi from "./LocalApi.ts"
@@ -30,16 +33,17 @@ import { Exec } from "./sandboxes/Exec.ts"
 import { SandboxDriver } from "./sandboxes/SandboxDriver.ts"
 import { Sandboxes } from "./Sandboxes.ts"
 import { Topologies } from "./Topologies.ts"
+import { webSockets } from "./webSocket.ts"
 
 /** A few thousand entries of history: enough to see how something came about. */
 const journalBytes = 1024 * 1024
 
 /** Everything but the settings, over a given driver of sandboxes. */
-export const servicesWith = <E, R>(driver: Layer.Layer<SandboxDriver, E, R>) => Layer.mergeAll(LocalApi.layer, Link.layer, HostListener.layer, AliasListeners.layer).pipe(
-  Layer.provideMerge(Layer.mergeAll(Diagnostics.layer, Networks.layer, Host.layer, Exec.layer)),
+export const servicesWith = <E, R>(driver: Layer.Layer<SandboxDriver, E, R>) => Layer.mergeAll(LocalApi.layer, Layer.provide(Link.layer, webSockets), HostListener.layer, AliasListeners.layer).pipe(
+  Layer.provideMerge(Layer.mergeAll(Diagnostics.layer, Flows.layer, Networks.layer, Host.layer, Exec.layer, Inspector.layer)),
   Layer.provideMerge(Layer.mergeAll(Membership.layer, Sandboxes.layer)),
   Layer.provideMerge(Layer.mergeAll(MeshFiles.layer, driver)),
-  Layer.provideMerge(DataPlane.layer),
+  Layer.provideMerge(Layer.mergeAll(DataPlane.layer, Sight.layer)),
   Layer.provideMerge(Layer.mergeAll(Topologies.layer, Freshness.layer, Credential.layer, Control.layer, ActorSystem.layerWith({ journalBytes }))),
   Layer.provideMerge(Knowledge.layer)
 )
@@ -50,8 +54,9 @@ export const start = Effect.gen(function*() {
   const sandboxes = yield* Sandboxes
   const networks = yield* Networks
   const aliases = yield* AliasListeners
+  const flows = yield* Flows
   const { dataPlane, dns, link } = yield* machines
-  const spread = Math.random()
+  const spread = yield* Random.next
 
   const tree = yield* Supervisor.start({
     address: Address.root, strategy: "oneForOne", intensity: { restarts: 5, withinMs: 30_000 },
@@ -65,6 +70,7 @@ export const start = Effect.gen(function*() {
   })
   yield* Effect.forkScoped(sandboxes.report)
   yield* Effect.forkScoped(aliases.follow)
+  yield* Effect.forkScoped(flows.follow)
   return tree
 })
 

@@ -1,20 +1,23 @@
 /** What the control plane may ask of this agent, and who of the agent's services answers. */
-import { Effect } from "effect"
-import { AgentRpcs, UnknownSandbox } from "../protocol/agent/AgentRpcs.ts"
+import { Clock, Effect, Layer } from "effect"
+import { sightHandlers } from "../actors/sight/Sight.ts"
+import { TaskRpcs, UnknownSandbox } from "../protocol/agent/AgentRpcs.ts"
 import { Diagnostics } from "./Diagnostics.ts"
+import { Flows } from "./Flows.ts"
 import { Networks } from "./Networks.ts"
 import { Sandboxes } from "./Sandboxes.ts"
 import { lastOutput } from "./sandboxes/logs.ts"
 
 const mostLogBytes = 1024 * 1024
 
-export const AgentHandlers = AgentRpcs.toLayer(Effect.gen(function*() {
+const tasks = TaskRpcs.toLayer(Effect.gen(function*() {
   const networks = yield* Networks
   const sandboxes = yield* Sandboxes
   const diagnostics = yield* Diagnostics
-  return AgentRpcs.of({
-    ApplyTopology: ({ update }) => networks.receive(update),
-    DropNetwork: ({ networkId }) => networks.drop(networkId),
+  const flows = yield* Flows
+  return TaskRpcs.of({
+    ApplyTopology: ({ acknowledged, update }) => networks.receive(update, acknowledged),
+    DropNetwork: ({ acknowledged, networkId }) => networks.drop(networkId, acknowledged),
     Inventory: () => networks.inventory,
     StartSandbox: (wanted) => sandboxes.start(wanted),
     StopSandbox: ({ id }) => sandboxes.stop(id),
@@ -22,6 +25,12 @@ export const AgentHandlers = AgentRpcs.toLayer(Effect.gen(function*() {
     SandboxLogs: ({ id, maxBytes }) => sandboxes.find(id) === undefined
       ? Effect.fail(new UnknownSandbox({ id }))
       : lastOutput(sandboxes.folder(id), Math.min(Math.max(maxBytes, 0), mostLogBytes)),
-    RunCheck: ({ check, ...request }) => diagnostics.run(check, request)
+    RunCheck: ({ check, ...request }) => Effect.zipWith(diagnostics.run(check, request), Clock.currentTimeMillis, (result, clockMs) => ({ ...result, clockMs })),
+    Trace: ({ firstByteMs, ...request }) => diagnostics.trace({ ...request, role: "source" }, request.source, firstByteMs),
+    Flows: (query) => flows.query(query),
+    FlowGroups: (query) => flows.groups(query),
+    AliasMetrics: ({ networkId }) => flows.metrics(networkId)
   })
 }))
+
+export const AgentHandlers = Layer.merge(tasks, sightHandlers)

@@ -25,6 +25,8 @@ export interface Settings {
   readonly proxyBind: string | undefined
   readonly udpPorts: { readonly first: number; readonly last: number }
   readonly topologyMaxAgeMs: number
+  /** Where the build put the inspector page. */
+  readonly inspectorFiles: string
   /** Paths that sandboxes must not see, besides state and runtime folders. */
   readonly hide: ReadonlyArray<string>
 }
@@ -72,6 +74,7 @@ export const readSettings = (env: Environment): Effect.Effect<Settings, InvalidS
     proxyBind: setting("GLOBALSTACKS_AGENT_MESH_PROXY_BIND", "unset", "an IP address", (bind) => bind === "unset" || isIP(bind) !== 0 ? bind : undefined),
     udpPorts: setting("GLOBALSTACKS_MESH_UDP_PORTS", "41650-41749", "a range of ports such as 41650-41749", portRange),
     topologyMaxAgeMs: setting("GLOBALSTACKS_TOPOLOGY_MAX_AGE", "24 hours", "a duration such as \"24 hours\"", duration),
+    inspectorFiles: join(import.meta.dirname, "inspector"),
     hide: (text("GLOBALSTACKS_SANDBOX_HIDE") ?? "").split(":").filter((path) => path !== "")
   }
   return problems.length > 0 ? Effect.fail(new InvalidSettings({ problems })) : Effect.succeed({ ...settings, proxyBind: settings.proxyBind === "unset" ? undefined : settings.proxyBind })

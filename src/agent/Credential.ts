@@ -3,16 +3,14 @@
  * (mode 0600) and is all that later starts need.
  */
 import { Context, Effect, Layer, Option, Schema } from "effect"
+import { FetchHttpClient } from "effect/http"
 import { join } from "node:path"
-import type { NoCredential } from "../actors/machines/agentLink.ts"
-import { AgentName } from "../domain/DnsLabel.ts"
-import { AgentId } from "../domain/Ids.ts"
+import { Credentials, credentialState, type NoCredential } from "../actors/machines/agentLink.ts"
+import type { AgentName } from "../domain/DnsLabel.ts"
 import { Config } from "./Config.ts"
-import { readJson, writeJson } from "./files.ts"
+import { load, store } from "./files.ts"
 import { Knowledge } from "./Knowledge.ts"
 
-const Credentials = Schema.Struct({ agentId: AgentId, name: AgentName, credential: Schema.String })
-type Credentials = typeof Credentials.Type
 const Problem = Schema.Struct({ detail: Schema.String, hint: Schema.String })
 
 export class Credential extends Context.Service<Credential, {
@@ -27,7 +25,7 @@ const make = Effect.fnUntraced(function*() {
   const config = yield* Config
   const knowledge = yield* Knowledge
   const path = join(config.stateDir, "credential.json")
-  let known = Option.getOrUndefined(yield* readJson(path, Credentials))
+  let known = Option.getOrUndefined(yield* load(path, credentialState))
   const remember = (credentials: Credentials): Credentials => {
     known = credentials
     knowledge.identity = { agentId: credentials.agentId, name: credentials.name }
@@ -41,7 +39,7 @@ const make = Effect.fnUntraced(function*() {
       return yield* Effect.fail({ refused: true, reason: "this agent is not enrolled; create a token with: gstacks agent token create, and start the agent with GLOBALSTACKS_AGENT_ENROLMENT_TOKEN set to it" })
     }
     const credentials = yield* enrol(config.controlUrl, config.enrolmentToken, config.name)
-    yield* writeJson(path, Credentials, credentials).pipe(Effect.mapError((error): NoCredential => ({ refused: false, reason: error.message })))
+    yield* store(path, credentialState, credentials).pipe(Effect.mapError((error): NoCredential => ({ refused: false, reason: error.message })))
     yield* Effect.logInfo(`enrolled as ${credentials.name} (${credentials.agentId})`)
     return remember(credentials)
   })
@@ -50,6 +48,7 @@ const make = Effect.fnUntraced(function*() {
 
 const enrol = Effect.fnUntraced(function*(controlUrl: string, token: string, name: AgentName): Effect.fn.Return<Credentials, NoCredential> {
   const away = (reason: string): NoCredential => ({ refused: false, reason: `enrolling at ${controlUrl}: ${reason}` })
+  const fetch = yield* FetchHttpClient.Fetch
   const [status, body] = yield* Effect.tryPromise({
     try: async (signal) => {
       const response = await fetch(`${controlUrl}/api/v1/enrolments`, {

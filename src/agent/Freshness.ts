@@ -1,66 +1,79 @@
 /**
- * How long ago the control plane was last heard from, across restarts of the agent. What it said is good for an age limit
- * after that; then nothing new is granted until it is heard from again.
+ * How long ago the control plane was last known to be there, across restarts of the agent. What it said is good for an age limit
+ * after that; then nothing new is granted until it is heard from again. It was there when the agent sent something that it answered:
+ * what merely arrives may have waited here since before the machine slept.
  */
-import { Clock, Context, Effect, Layer, Option, Schema, type Scope, Stream, SubscriptionRef } from "effect"
+import { Clock, Context, Effect, Layer, Option, type Scope, Stream, SubscriptionRef } from "effect"
 import { join } from "node:path"
+import { contactState } from "../actors/machines/topology.ts"
+import { type Contact, contactOf, isTooOld } from "../domain/Contact.ts"
 import { Config } from "./Config.ts"
-import { readJson, writeJson } from "./files.ts"
+import { load, orDropped, store } from "./files.ts"
 import { Knowledge } from "./Knowledge.ts"
 
-/** What a time service may correct at once. */
-const clockStepMs = 60_000
-
-const File = Schema.Struct({ lastContact: Schema.Number })
-interface Contact { readonly online: boolean; readonly last: number }
-
+/** Times are milliseconds since the epoch. */
 export class Freshness extends Context.Service<Freshness, {
-  /** Holds for as long as the caller's scope: in touch now, and until its end. */
-  readonly inTouch: Effect.Effect<void, never, Scope.Scope>
+  /** Holds for as long as the caller's scope, which a connection that has gone silent ends within seconds. `since`: when it was dialled. */
+  readonly inTouch: (since: number) => Effect.Effect<void, never, Scope.Scope>
+  /** It has answered what was sent at `sentAt`. */
+  readonly answered: (sentAt: number) => Effect.Effect<void>
   readonly untilStale: Effect.Effect<void>
   readonly untilFresh: Effect.Effect<void>
+  readonly contact: Effect.Effect<Contact>
 }>()("gstacks/agent/Freshness") {
   static readonly layer = Layer.effect(Freshness, Effect.suspend(() => make()))
 }
+
+/** Timers stand still while the machine is suspended: the clock on the wall is looked at this often at least. */
+const longestSleepMs = 30_000
 
 const make = Effect.fnUntraced(function*() {
   const config = yield* Config
   const knowledge = yield* Knowledge
   const path = join(config.stateDir, "contact.json")
-  const saved = yield* readJson(path, File).pipe(Effect.catch((error) => Effect.as(Effect.logWarning(error.message), Option.none())))
-  const contact = yield* SubscriptionRef.make<Contact>({ online: false, last: Option.match(saved, { onNone: () => 0, onSome: (file) => file.lastContact }) })
+  const saved = yield* orDropped(load(path, contactState))
+  const online = yield* SubscriptionRef.make(false)
   const now = Clock.currentTimeMillis
-  /** A last contact in the future means that the clock was set back: nobody knows how long ago it was. */
-  const isStale = ({ online, last }: Contact, at: number) => !online && (at - last >= config.topologyMaxAgeMs || last - at > clockStepMs)
+  const limitMs = config.topologyMaxAgeMs
+  let last = Option.match(saved, { onNone: () => 0, onSome: (file) => file.lastContact })
 
-  const note = (online: boolean) => Effect.gen(function*() {
-    const last = yield* now
-    yield* SubscriptionRef.set(contact, { online, last })
-    if (online) knowledge.stale = false
-    yield* writeJson(path, File, { lastContact: last }).pipe(Effect.catch((error) => Effect.logWarning(error.message)))
-  })
+  const answered = (sentAt: number) => Effect.sync(() => { last = sentAt })
+  const save = Effect.suspend(() => store(path, contactState, { lastContact: last })).pipe(Effect.catch((error) => Effect.logWarning(error.message)))
+  const come = (since: number) => answered(since).pipe(
+    Effect.andThen(SubscriptionRef.set(online, true)),
+    Effect.andThen(Effect.sync(() => { knowledge.stale = false })),
+    Effect.andThen(save))
+  const gone = Effect.andThen(SubscriptionRef.set(online, false), save)
 
-  knowledge.stale = isStale(yield* SubscriptionRef.get(contact), yield* now)
+  knowledge.stale = isTooOld(last, limitMs, yield* now)
 
-  const changes = SubscriptionRef.changes(contact)
-  const untilStale: Effect.Effect<void> = Effect.gen(function*() {
-    const current = yield* SubscriptionRef.get(contact)
-    const at = yield* now
-    if (isStale(current, at)) {
-      knowledge.stale = true
-      return
+  const until = (isOnline: boolean) => Stream.runDrain(Stream.take(Stream.filter(SubscriptionRef.changes(online), (current) => current === isOnline), 1))
+  const untilTooOld = Effect.gen(function*() {
+    // Once that much time has passed it is too old, whatever the clock says by then.
+    let leftMs = last + limitMs - (yield* now)
+    while (leftMs > 0 && !isTooOld(last, limitMs, yield* now)) {
+      const sleepMs = Math.min(leftMs, longestSleepMs)
+      yield* Effect.sleep(sleepMs)
+      leftMs -= sleepMs
     }
-    const changed = Effect.as(Stream.runDrain(Stream.take(Stream.drop(changes, 1), 1)), true)
-    if (yield* current.online ? changed : Effect.raceFirst(changed, Effect.as(Effect.sleep(current.last + config.topologyMaxAgeMs - at), false))) return yield* untilStale
-    knowledge.stale = true // the time has passed, whatever the clock says by now
+  })
+  const untilStale: Effect.Effect<void> = Effect.gen(function*() {
+    yield* until(false)
+    yield* Effect.raceFirst(until(true), untilTooOld)
+    if (SubscriptionRef.getUnsafe(online)) return yield* untilStale
+    knowledge.stale = true
   })
 
   return Freshness.of({
-    inTouch: Effect.gen(function*() {
-      yield* Effect.acquireRelease(note(true), () => note(false))
-      yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep("1 minute"), note(true))))
+    inTouch: Effect.fnUntraced(function*(since) {
+      yield* Effect.acquireRelease(come(since), () => gone)
+      yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep("1 minute"), save)))
     }),
+    answered,
     untilStale,
-    untilFresh: Stream.runDrain(Stream.take(Stream.filter(changes, (current) => current.online), 1))
+    untilFresh: until(true),
+    contact: Effect.gen(function*() {
+      return contactOf({ inTouch: SubscriptionRef.getUnsafe(online), last, limitMs }, yield* now)
+    })
   })
 })

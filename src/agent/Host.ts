@@ -12,7 +12,7 @@ export class Host extends Context.Service<Host, { readonly facts: Effect.Effect<
     const startedAt = new Date(yield* Clock.currentTimeMillis).toISOString()
     return Host.of({
       facts: Effect.map(dataPlane.hello, (hello) => ({
-        version, startedAt, localSocket: config.agentSocket, meshdVersion: hello?.version ?? null,
+        version, startedAt, localSocket: config.agentSocket, topologyMaxAgeMs: config.topologyMaxAgeMs, meshdVersion: hello?.version ?? null,
         transport: hello === undefined ? "unknown" : hello.capabilities.tun ? "tun" : "netstack"
       }))
     })

@@ -8,9 +8,12 @@ import type { AgentName } from "../domain/DnsLabel.ts"
 import type { AgentId, NetworkId, SandboxId } from "../domain/Ids.ts"
 import type { Topology } from "../domain/Topology.ts"
 import type { Plan } from "../protocol/meshd/Messages.ts"
-import { emptyPlan, makePlan, type RunningSandbox } from "./plan/plan.ts"
+import type { NetworkPermits } from "./plan/permits.ts"
+import { emptyPlan, makePlan, type Planned, type RunningSandbox } from "./plan/plan.ts"
 
 export interface Identity { readonly agentId: AgentId; readonly name: AgentName }
+
+const nothing: ReadonlyMap<NetworkId, NetworkPermits> = new Map()
 
 export class Known {
   #identity: Identity | undefined
@@ -18,10 +21,11 @@ export class Known {
   readonly #topologies = new Map<NetworkId, Topology>()
   readonly #running = new Map<SandboxId, RunningSandbox>()
   readonly #listeners = new Set<() => void>()
-  #plan: Plan | undefined
+  #planned: Planned | undefined
+  #isCurrent = false
 
   #changed(): void {
-    this.#plan = undefined
+    this.#isCurrent = false
     for (const listener of [...this.#listeners]) listener()
   }
 
@@ -44,13 +48,21 @@ export class Known {
   putRunning(sandbox: RunningSandbox): void { this.#running.set(sandbox.id, sandbox); this.#changed() }
   dropRunning(id: SandboxId): void { this.#running.delete(id); this.#changed() }
 
-  /** What meshd is to do by now. The same object until something changes. */
-  plan(): Plan {
-    return this.#plan ??= this.#identity === undefined ? emptyPlan : makePlan({
-      agentId: this.#identity.agentId, sandboxes: [...this.#running.values()],
-      networks: [...this.#topologies.values()].map((topology) => ({ topology, stale: this.#stale }))
-    })
+  #plannedNow(): Planned | undefined {
+    if (!this.#isCurrent) {
+      this.#planned = this.#identity === undefined ? undefined : makePlan({
+        agentId: this.#identity.agentId, topologies: [...this.#topologies.values()], sandboxes: [...this.#running.values()], stale: this.#stale
+      }, this.#planned)
+      this.#isCurrent = true
+    }
+    return this.#planned
   }
+
+  /** What meshd is to do by now. The same object until something changes. */
+  plan(): Plan { return this.#plannedNow()?.plan ?? emptyPlan }
+
+  /** The permits of that plan, by network and alias. */
+  permits(): ReadonlyMap<NetworkId, NetworkPermits> { return this.#plannedNow()?.networks ?? nothing }
 
   /** Whether a member of the network is hosted here, and so this agent takes part in its mesh. */
   takesPart(id: NetworkId): boolean {

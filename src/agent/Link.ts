@@ -3,16 +3,14 @@
  * (`AgentRpcs`), and tell when things change. The stream ends with `session.lost`; who reconnects, and when, is the
  * machine's to say.
  */
-import * as NodeWS from "@effect/platform-node/NodeWS"
-import { Cause, Context, Deferred, Effect, type Exit, Layer, Queue, type Scope, Stream } from "effect"
+import { Cause, Clock, Context, Deferred, Effect, type Exit, Layer, Queue, Schema, type Scope, Stream } from "effect"
 import { RpcClient, type RpcMessage, RpcSerialization, RpcServer } from "effect/rpc"
 import { Socket } from "effect/socket"
-import type { Schema } from "effect"
 import type { LinkEvent } from "../actors/machines/agentLink.ts"
 import { AgentRpcs } from "../protocol/agent/AgentRpcs.ts"
 import { ControlRpcs, CredentialRefused } from "../protocol/agent/ControlRpcs.ts"
 import { Config } from "./Config.ts"
-import { Control, type ControlClient } from "./Control.ts"
+import { Control, type ControlClient, untilStored } from "./Control.ts"
 import { Credential } from "./Credential.ts"
 import { Freshness } from "./Freshness.ts"
 import { AgentHandlers } from "./AgentHandlers.ts"
@@ -25,6 +23,26 @@ export class Link extends Context.Service<Link, {
   static readonly layer = Layer.effect(Link, Effect.suspend(() => make()))
 }
 
+/** The connection is of no use any more, though it is open. */
+type Lost = CredentialRefused | NotSynchronized
+
+class NotSynchronized extends Schema.TaggedError<NotSynchronized>()("NotSynchronized", { message: Schema.String }) {}
+
+const notSynchronized = (cause: Cause.Cause<unknown>): Lost => {
+  const error = Cause.squash(cause)
+  return error instanceof CredentialRefused ? error : new NotSynchronized({ message: `which sandboxes ought to run here is not known: ${reasonOf(cause)}` })
+}
+
+class Silence extends Schema.TaggedError<Silence>()("Silence", { message: Schema.String }) {}
+
+/** What could not be written down, for want of room perhaps, is asked for anew. */
+const reconcileAgain = "5 seconds"
+/**
+ * The control plane asks something every few seconds. The connection's own pings would notice most of what goes silent, but they
+ * compare wall clocks: on a host whose clock was set back they notice nothing until it has caught up.
+ */
+const longestSilence = "30 seconds"
+
 const make = Effect.fnUntraced(function*() {
   const config = yield* Config
   const credential = yield* Credential
@@ -32,38 +50,52 @@ const make = Effect.fnUntraced(function*() {
   const freshness = yield* Freshness
   const host = yield* Host
   const sandboxes = yield* Sandboxes
+  const webSocket = yield* Socket.WebSocketConstructor
   const handlers = yield* Layer.build(AgentHandlers)
 
   const run = Effect.fnUntraced(function*(emit: (event: LinkEvent) => void) {
     const { credential: bearer } = yield* credential.ensure
-    const protocol = yield* Layer.build(socketProtocol(config.controlUrl, bearer))
+    const protocol = yield* Layer.build(socketProtocol(config.controlUrl, bearer)).pipe(Effect.provideService(Socket.WebSocketConstructor, webSocket))
     const client: ControlClient = yield* RpcClient.make(ControlRpcs).pipe(Effect.provideContext(protocol))
-    const refused = yield* Deferred.make<never, CredentialRefused>()
-    const toAgent = yield* serveReverse(client, handlers, refused)
+    const lost = yield* Deferred.make<never, Lost>()
+    const reply = (message: Schema.Json) => Clock.currentTimeMillis.pipe(
+      Effect.flatMap((sentAt) => Effect.andThen(client.Reply({ message }), freshness.answered(sentAt))),
+      Effect.catchTag("CredentialRefused", (error) => Deferred.fail(lost, error)), Effect.ignore)
+    const toAgent = yield* serveReverse(reply, handlers)
+    const dialledAt = yield* Clock.currentTimeMillis
     const attached = client.Attach({ facts: yield* host.facts, sandboxes: yield* sandboxes.statuses })
-    let first = true
+    let first = true, isHeard = true
     const follow = Stream.runForEach(attached, (message) => Effect.gen(function*() {
+      isHeard = true
       if (first) {
         first = false
-        yield* opened(emit, client)
+        yield* opened(emit, client, dialledAt, lost)
       }
       yield* toAgent(message as unknown as RpcMessage.FromClientEncoded)
     }))
-    return yield* Effect.raceFirst(follow, Deferred.await(refused))
+    const silence = Effect.gen(function*() {
+      while (isHeard) {
+        isHeard = false
+        yield* Effect.sleep(longestSilence)
+      }
+      return yield* new Silence({ message: `nothing was heard of it for ${longestSilence}` })
+    })
+    return yield* Effect.raceAllFirst([follow, Deferred.await(lost), silence])
   }, Effect.scoped)
 
-  const opened = Effect.fnUntraced(function*(emit: (event: LinkEvent) => void, client: ControlClient) {
+  const opened = Effect.fnUntraced(function*(emit: (event: LinkEvent) => void, client: ControlClient, dialledAt: number, lost: Deferred.Deferred<never, Lost>) {
     control.client = client
     yield* Effect.addFinalizer(() => Effect.sync(() => { if (control.client === client) control.client = undefined }))
-    yield* freshness.inTouch
+    yield* freshness.inTouch(dialledAt)
     emit({ type: "session.opened" })
-    yield* Effect.forkScoped(sandboxes.reportAll.pipe(
-      Effect.andThen(client.DesiredSandboxes()),
-      Effect.flatMap(sandboxes.reconcile),
-      Effect.matchCauseEffect({
-        onFailure: (cause) => Effect.logWarning("the desired sandboxes are not known", cause),
-        onSuccess: () => Effect.sync(() => emit({ type: "session.synchronized" }))
-      })))
+    const reconcile = sandboxes.reconcile(untilStored(client.DesiredSandboxes()))
+    const synchronize = Effect.gen(function*() {
+      yield* sandboxes.reportAll
+      let isWhole = yield* reconcile
+      emit({ type: "session.synchronized" })
+      while (!isWhole) isWhole = yield* Effect.delay(reconcile, reconcileAgain)
+    })
+    yield* Effect.forkScoped(Effect.catchCause(synchronize, (cause) => Deferred.fail(lost, notSynchronized(cause))))
   })
 
   const session = Stream.callback<LinkEvent>((queue) => run((event) => { Queue.offerUnsafe(queue, event) }).pipe(
@@ -77,19 +109,18 @@ const make = Effect.fnUntraced(function*() {
 
 const socketProtocol = (controlUrl: string, bearer: string) => RpcClient.layerProtocolSocket({ pingInterval: "3 seconds", pingTimeout: "6 seconds" }).pipe(
   Layer.provide(RpcSerialization.layerJson),
-  Layer.provide(Socket.layerWebSocket(`${controlUrl.replace(/^http/, "ws")}/api/v1/agent`, { headers: { authorization: `Bearer ${bearer}` } })),
-  Layer.provide(NodeWS.layerWebSocketConstructor))
+  Layer.provide(Socket.layerWebSocket(`${controlUrl.replace(/^http/, "ws")}/api/v1/agent`, { headers: { authorization: `Bearer ${bearer}` } })))
 
 /** The second RpcGroup over the same connection: its requests arrive in `Attach`, its answers leave by `Reply`. */
-const serveReverse = Effect.fnUntraced(function*(client: ControlClient, handlers: Context.Context<any>, refused: Deferred.Deferred<never, CredentialRefused>): Effect.fn.Return<(message: RpcMessage.FromClientEncoded) => Effect.Effect<void>, never, Scope.Scope> {
+const serveReverse = Effect.fnUntraced(function*(reply: (message: Schema.Json) => Effect.Effect<void>, handlers: Context.Context<any>): Effect.fn.Return<(message: RpcMessage.FromClientEncoded) => Effect.Effect<void>, never, Scope.Scope> {
   const disconnects = yield* Queue.make<number>()
   let receive: (message: RpcMessage.FromClientEncoded) => Effect.Effect<void> = () => Effect.void
   const protocol = yield* RpcServer.Protocol.make((write) => {
     receive = (message) => write(0, message)
     return Effect.succeed({
       disconnects, clientIds: Effect.succeed(new Set([0])), initialMessage: Effect.succeedNone, end: () => Effect.void,
-      send: (_id: number, message: RpcMessage.FromServerEncoded) => client.Reply({ message: message as unknown as Schema.Json }).pipe(
-        Effect.catchTag("CredentialRefused", (error) => Deferred.fail(refused, error)), Effect.ignore),
+      // The server sends uninterruptibly, and a connection that has gone silent never says that it took the answer.
+      send: (_id: number, message: RpcMessage.FromServerEncoded) => Effect.interruptible(reply(message as unknown as Schema.Json)),
       supportsAck: true, supportsTransferables: false, supportsSpanPropagation: true, supportsNotifications: false,
       codecFor: RpcSerialization.json.codecFor
     })

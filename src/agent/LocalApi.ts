@@ -1,28 +1,31 @@
 /** The agent's Unix socket: what works without the control plane, for whoever may open a file of mode 0600 in a folder of mode 0700. */
-import * as NodeSocketServer from "@effect/platform-node/NodeSocketServer"
-import { Effect, Layer, Schema, Stream } from "effect"
-import { RpcSerialization, RpcServer } from "effect/rpc"
-import { chmod, mkdir, rm } from "node:fs/promises"
-import { createConnection } from "node:net"
+import { Effect, Layer, Stream } from "effect"
+import { RpcServer } from "effect/rpc"
 import { ActorSystem } from "../actors/runtime/ActorSystem.ts"
-import { LocalRpcs, NoSuchSandbox } from "../protocol/local/LocalRpcs.ts"
+import { sightHandlers } from "../actors/sight/Sight.ts"
+import { together } from "../domain/AliasMetrics.ts"
+import { openMetrics } from "../domain/AliasMetrics/openMetrics.ts"
+import { HostRpcs, LocalRpcs, NoSuchSandbox } from "../protocol/local/LocalRpcs.ts"
 import * as Address from "./addresses.ts"
 import { Config } from "./Config.ts"
 import { ExecFailed } from "../protocol/local/LocalRpcs.ts"
+import { Flows } from "./Flows.ts"
+import { Inspector } from "./inspector/Inspector.ts"
 import { Knowledge } from "./Knowledge.ts"
+import { localSocket } from "./localSocket.ts"
 import { localStatus } from "./localStatus.ts"
 import { environmentOf } from "./sandboxes/bwrap.ts"
 import { Exec } from "./sandboxes/Exec.ts"
 import { followOutput, lastOutput } from "./sandboxes/logs.ts"
 import { Sandboxes } from "./Sandboxes.ts"
 
-export class AlreadyRunning extends Schema.TaggedError<AlreadyRunning>()("AlreadyRunning", { message: Schema.String }) {}
-
 const lastLogBytes = 1024 * 1024
 
-const handlers = LocalRpcs.toLayer(Effect.gen(function*() {
+const host = HostRpcs.toLayer(Effect.gen(function*() {
   const actors = yield* ActorSystem
   const exec = yield* Exec
+  const flows = yield* Flows
+  const inspector = yield* Inspector
   const knowledge = yield* Knowledge
   const sandboxes = yield* Sandboxes
   const status = yield* localStatus
@@ -34,12 +37,10 @@ const handlers = LocalRpcs.toLayer(Effect.gen(function*() {
       : Effect.succeed(wanted)
   })
 
-  return LocalRpcs.of({
+  return HostRpcs.of({
     Status: () => status,
-    Actors: () => Effect.map(actors.tree, (tree) => tree.map((actor) => ({
-      address: actor.address, kind: actor.kind, machine: actor.machine, state: actor.state, since: actor.since, restarts: actor.restarts,
-      mailbox: actor.mailbox, lastError: actor.lastError ?? errorOf(actor.context)
-    }))),
+    Metrics: () => Effect.map(flows.metrics(null), (metrics) => openMetrics(together(metrics), new Map([...knowledge.topologies.values()].map(({ name, networkId }) => [networkId, name])))),
+    Inspect: ({ forMs }) => inspector.open(forMs),
     Exec: ({ sandbox, command, env, stdin }) => Stream.unwrap(Effect.gen(function*() {
       const { id, name, spec } = yield* find(sandbox)
       const process = knowledge.running.get(id)
@@ -54,27 +55,7 @@ const handlers = LocalRpcs.toLayer(Effect.gen(function*() {
   })
 }))
 
-/** Some machines keep the reason of their trouble in their context. */
-const errorOf = (context: Readonly<Record<string, unknown>>): string | null => typeof context["lastError"] === "string" ? context["lastError"] : null
+const server = Layer.unwrap(Effect.map(Config, ({ agentSocket }) => RpcServer.layer(LocalRpcs).pipe(
+  Layer.provide(localSocket(agentSocket, `another agent answers at ${agentSocket}; stop it, or give this one a GLOBALSTACKS_RUNTIME_DIR of its own`)))))
 
-const answers = (path: string): Effect.Effect<boolean> => Effect.callback((resume) => {
-  const socket = createConnection(path)
-  const say = (yes: boolean) => { socket.destroy(); resume(Effect.succeed(yes)) }
-  socket.once("connect", () => say(true)).once("error", () => say(false))
-})
-
-const server = Layer.unwrap(Effect.gen(function*() {
-  const { agentSocket, runtimeDir } = yield* Config
-  yield* Effect.promise(() => mkdir(runtimeDir, { recursive: true, mode: 0o700 }))
-  yield* Effect.promise(() => chmod(runtimeDir, 0o700)) // it may have been there; a socket is open to all for a moment
-  if (yield* answers(agentSocket)) {
-    return yield* new AlreadyRunning({ message: `another agent answers at ${agentSocket}; stop it, or give this one a GLOBALSTACKS_RUNTIME_DIR of its own` })
-  }
-  yield* Effect.promise(() => rm(agentSocket, { force: true }))
-  const listening = NodeSocketServer.layer({ path: agentSocket })
-  const closed = Layer.effectDiscard(Effect.promise(() => chmod(agentSocket, 0o600))).pipe(Layer.provide(listening))
-  return Layer.merge(closed, RpcServer.layer(LocalRpcs).pipe(
-    Layer.provide(RpcServer.layerProtocolSocketServer), Layer.provide(RpcSerialization.layerNdjson), Layer.provide(listening)))
-}))
-
-export const layer = server.pipe(Layer.provide(handlers))
+export const layer = server.pipe(Layer.provide(Layer.merge(host, sightHandlers)))

@@ -2,28 +2,30 @@
  * The networks this agent takes part in: one supervisor each, with its topology and its mesh membership below. A topology
  * counts as applied when it is on disk and meshd has confirmed it, which is what the control plane's receipts rest on.
  */
-import { Clock, Context, Effect, Fiber, Layer, Semaphore } from "effect"
+import { Context, Effect, Fiber, Layer, Semaphore } from "effect"
 import { networkJoinMachine } from "../actors/machines/networkJoin.ts"
 import { topologyMachine, type TopologyNotInForce } from "../actors/machines/topology.ts"
 import { ActorSystem } from "../actors/runtime/ActorSystem.ts"
 import * as Bridge from "../actors/runtime/bridge.ts"
 import { type ChildSpec, machineChild, supervisorChild } from "../actors/runtime/ChildSpec.ts"
 import type { NetworkId } from "../domain/Ids.ts"
-import { NotApplied, type SnapshotNeeded, type TopologyUpdate } from "../protocol/agent/AgentRpcs.ts"
+import { monotonicNanos } from "../domain/monotonic.ts"
+import { type Enforced, NotApplied, type SnapshotNeeded, type TopologyUpdate } from "../protocol/agent/AgentRpcs.ts"
 import * as Address from "./addresses.ts"
+import type { Asked } from "./dataplane/ClosedStreams.ts"
 import { DataPlane } from "./dataplane/DataPlane.ts"
 import { Freshness } from "./Freshness.ts"
 import { Knowledge } from "./Knowledge.ts"
 import { Membership } from "./mesh/Membership.ts"
 import { Topologies } from "./Topologies.ts"
 
-export interface Acknowledgement { readonly networkId: NetworkId; readonly version: number; readonly micros: number }
+export interface Acknowledgement extends Enforced { readonly networkId: NetworkId; readonly version: number }
 
 export class Networks extends Context.Service<Networks, {
-  /** Answers when it is on disk and in force, or after 5 s says why it is not. */
-  readonly receive: (update: TopologyUpdate) => Effect.Effect<Acknowledgement, SnapshotNeeded | NotApplied>
+  /** Answers when it is on disk and in force, or after 5 s says why it is not. `acknowledged`: the version whose answer the control plane has stored. */
+  readonly receive: (update: TopologyUpdate, acknowledged?: number) => Effect.Effect<Acknowledgement, SnapshotNeeded | NotApplied>
   /** Withdraws what the network granted at once; its mesh is left after a minute. */
-  readonly drop: (id: NetworkId) => Effect.Effect<void>
+  readonly drop: (id: NetworkId, acknowledged?: number) => Effect.Effect<Enforced>
   readonly inventory: Effect.Effect<ReadonlyArray<{ readonly networkId: NetworkId; readonly version: number; readonly joined: boolean }>>
   /** The networks known from disk, for the tree's start. */
   readonly children: () => ReadonlyArray<ChildSpec>
@@ -42,30 +44,42 @@ const make = Effect.fnUntraced(function*() {
   const specs = yield* networkSpecs()
   const scope = yield* Effect.scope
   const oneAtATime = (yield* Semaphore.make(1)).withPermit
-  yield* Effect.forkScoped((yield* Membership).leaveForgotten)
+  const membership = yield* Membership
+  yield* Effect.forkScoped(membership.leaveForgotten)
 
-  /** Makes sure that the network's actors are there, and tells the topology's of the version. */
+  /** Tells the topology's actor of the version; starts the network's actors when they are not there. */
   const announce = (id: NetworkId, version: number) => oneAtATime(Effect.gen(function*() {
-    const supervisor = yield* actors.supervisor(Address.networks)
-    yield* supervisor.startChild(specs.network(id, version)).pipe(Effect.catchTag("AlreadyStarted", () => Effect.gen(function*() {
-      const network = yield* actors.supervisor(Address.network(id))
-      yield* network.startChild(specs.topology(id, version)).pipe(
-        Effect.catchTag("AlreadyStarted", () => actors.send(Address.topology(id), received(version))))
-    })))
+    const told = actors.send(Address.topology(id), received(version))
+    const topologyStarted = Effect.flatMap(actors.supervisor(Address.network(id)), (network) => network.startChild(specs.topology(id, version)))
+    const networkStarted = Effect.flatMap(actors.supervisor(Address.networks), (networks) => networks.startChild(specs.network(id, version)))
+    yield* told.pipe(
+      Effect.catchTag("AddressGone", () => networkStarted),
+      Effect.catchTag("AlreadyStarted", () => topologyStarted),
+      Effect.catchTag("AlreadyStarted", () => told))
   }).pipe(Effect.catch((error) => Effect.logDebug(`network ${id}: ${error._tag}; its actors catch up when they are back`))))
 
-  /** Ends the network's actors once its mesh is left, unless it has come back by then. */
+  /** Ends the network's actors once its mesh is left, unless it has come back by then. A join that crashed has not left, whatever it says, nor has one that went with its supervisor. */
   const reap = (id: NetworkId) => Effect.gen(function*() {
-    yield* actors.waitFor(Address.join(id), "left")
+    yield* Effect.ignore(actors.waitFor(Address.join(id), "left"))
     yield* oneAtATime(Effect.gen(function*() {
       if (knowledge.topologies.has(id)) return
-      yield* (yield* actors.supervisor(Address.networks)).stopChild(id)
+      yield* actors.supervisor(Address.networks).pipe(Effect.flatMap((networks) => networks.stopChild(id)), Effect.ignore)
+      yield* membership.leaveIfForgotten(id)
     }))
   }).pipe(Effect.ignore)
 
+  /** What has come of a message that was received at `started`. */
+  const enforced = Effect.fnUntraced(function*(id: NetworkId, asked: Asked, acknowledged: number | undefined, started: bigint): Effect.fn.Return<Enforced> {
+    const closed = yield* dataPlane.tellClosed(id, asked, acknowledged)
+    const micros = Number((yield* monotonicNanos) - started) / 1000
+    if (closed === undefined) return { micros }
+    const { asSource, asTarget, lastAt } = closed
+    return { micros, closed: { asSource, asTarget, lastMs: Math.max(0, Number(lastAt - started)) / 1e6 } } // before it: of a permit that expired, or told again
+  })
+
   return Networks.of({
-    receive: (update) => Effect.gen(function*() {
-      const started = yield* Clock.currentTimeNanos
+    receive: (update, acknowledged) => Effect.gen(function*() {
+      const started = yield* monotonicNanos
       const { topology, persisted } = yield* topologies.receive(update)
       const id = topology.networkId
       const notApplied = (reason: string) => new NotApplied({ networkId: id, version: topology.version, reason })
@@ -74,13 +88,16 @@ const make = Effect.fnUntraced(function*() {
       yield* announce(id, topology.version)
       yield* Fiber.join(written).pipe(Effect.mapError((error) => notApplied(error.message)))
       const version = yield* Fiber.join(applied).pipe(Effect.mapError((error) => notApplied(error.reason)))
-      return { networkId: id, version, micros: Number((yield* Clock.currentTimeNanos) - started) / 1000 }
+      return { networkId: id, version, ...yield* enforced(id, version, acknowledged, started) }
     }),
-    drop: (id) => Effect.gen(function*() {
+    drop: (id, acknowledged) => Effect.gen(function*() {
+      const started = yield* monotonicNanos
       yield* topologies.drop(id).pipe(Effect.catch((error) => Effect.logWarning(error.message)))
       yield* Effect.ignore(versionInForce(dataPlane, id))
+      const answer = yield* enforced(id, "drop", acknowledged, started)
       yield* actors.supervisor(Address.network(id)).pipe(Effect.flatMap((network) => network.stopChild("topology")), Effect.ignore)
       yield* Effect.forkIn(reap(id), scope)
+      return answer
     }),
     inventory: Effect.suspend(() => Effect.forEach(knowledge.topologies.values(), ({ networkId, version }) => Effect.map(dataPlane.node(networkId), (node) =>
       ({ networkId, version, joined: node?.state === "ready" })))),

@@ -2,15 +2,15 @@
  * The topologies this agent was given, one file per network, so that it goes on deciding when it restarts without a control
  * plane. A file that cannot be read is as good as none: the control plane sends the whole again.
  */
-import { Context, Effect, Layer, Option, Schema, Semaphore } from "effect"
-import { mkdir, readdir } from "node:fs/promises"
+import { Context, Effect, Layer, Option, Semaphore } from "effect"
 import { join } from "node:path"
 import { NetworkId } from "../domain/Ids.ts"
-import { patch, Topology } from "../domain/Topology.ts"
+import { patch, type Topology, type TopologyDelta } from "../domain/Topology.ts"
 import { SnapshotNeeded, type TopologyUpdate } from "../protocol/agent/AgentRpcs.ts"
 import { Config } from "./Config.ts"
-import { type FileTrouble, readJson, remove, writeJson } from "./files.ts"
+import { type FileTrouble, idsIn, orDropped } from "./files.ts"
 import { Knowledge } from "./Knowledge.ts"
+import { topologyFile } from "./Topologies/TopologyFile.ts"
 
 export interface Received {
   readonly topology: Topology
@@ -29,29 +29,35 @@ export class Topologies extends Context.Service<Topologies, {
 const make = Effect.fnUntraced(function*() {
   const knowledge = yield* Knowledge
   const folder = join((yield* Config).stateDir, "topologies")
-  const fileOf = (id: NetworkId) => join(folder, `${id}.json`)
-  const writing = new Map<NetworkId, Semaphore.Semaphore>()
-  const oneAtATime = (id: NetworkId) => {
-    const semaphore = writing.get(id) ?? Semaphore.makeUnsafe(1)
-    writing.set(id, semaphore)
-    return semaphore.withPermit
+  const files = new Map((yield* idsIn(folder, NetworkId)).map((id) => [id, open(folder, id)]))
+  const fileOf = (id: NetworkId) => {
+    const file = files.get(id) ?? open(folder, id)
+    files.set(id, file)
+    return file
   }
-  /**
-   * Writes what is known by then, so that the file never goes back to an older version. Where it cannot be written (a full
-   * disk) the older one goes: after a restart it would grant what has been revoked.
-   */
-  const persist = (id: NetworkId) => oneAtATime(id)(Effect.suspend(() => {
-    const topology = knowledge.topologies.get(id)
-    return topology === undefined ? remove(fileOf(id)) : writeJson(fileOf(id), Topology, topology).pipe(Effect.tapError(() => Effect.ignore(remove(fileOf(id)))))
-  }))
+  /** Writes what is known by then, so that the file never goes back to an older version. */
+  const persist = (id: NetworkId, delta?: TopologyDelta) => Effect.suspend(() => {
+    const { file, oneAtATime } = fileOf(id)
+    return oneAtATime(Effect.suspend(() => {
+      const topology = knowledge.topologies.get(id)
+      return topology === undefined ? file.remove : file.save(topology, delta)
+    }))
+  })
 
-  for (const topology of yield* load(folder)) knowledge.putTopology(topology)
+  for (const { file } of files.values()) {
+    const topology = yield* orDropped(file.load)
+    if (Option.isSome(topology)) knowledge.putTopology(topology.value)
+  }
 
   return Topologies.of({
     receive: (update) => Effect.gen(function*() {
-      const topology = update._tag === "Snapshot" ? update.topology : yield* patched(knowledge.topologies.get(update.delta.networkId), update.delta)
+      if (update._tag === "Snapshot") {
+        knowledge.putTopology(update.topology)
+        return { topology: update.topology, persisted: persist(update.topology.networkId) }
+      }
+      const topology = yield* patched(knowledge.topologies.get(update.delta.networkId), update.delta)
       knowledge.putTopology(topology)
-      return { topology, persisted: persist(topology.networkId) }
+      return { topology, persisted: persist(topology.networkId, update.delta) }
     }),
     drop: (id) => Effect.suspend(() => {
       knowledge.dropTopology(id)
@@ -60,16 +66,10 @@ const make = Effect.fnUntraced(function*() {
   })
 })
 
-const patched = (known: Topology | undefined, delta: Extract<TopologyUpdate, { _tag: "Delta" }>["delta"]): Effect.Effect<Topology, SnapshotNeeded> =>
+const open = (folder: string, id: NetworkId) => ({ file: topologyFile(join(folder, `${id}.json`)), oneAtATime: Semaphore.makeUnsafe(1).withPermit })
+
+const patched = (known: Topology | undefined, delta: TopologyDelta): Effect.Effect<Topology, SnapshotNeeded> =>
   Option.match(known === undefined ? Option.none() : patch(known, delta), {
     onNone: () => Effect.fail(new SnapshotNeeded({ networkId: delta.networkId, have: known?.version ?? null })),
     onSome: Effect.succeed
   })
-
-const load = Effect.fnUntraced(function*(folder: string) {
-  yield* Effect.promise(() => mkdir(folder, { recursive: true, mode: 0o700 }))
-  const ids = (yield* Effect.promise(() => readdir(folder))).map((name) => name.replace(/\.json$/, "")).filter(Schema.is(NetworkId))
-  const topologies = yield* Effect.forEach(ids, (id) => readJson(join(folder, `${id}.json`), Topology).pipe(
-    Effect.catch((error) => Effect.as(Effect.logWarning(`${error.message}; the control plane will send it again`), Option.none()))))
-  return topologies.flatMap(Option.toArray)
-})

@@ -5,6 +5,7 @@ import type { LocalStatus } from "../protocol/local/LocalRpcs.ts"
 import * as Address from "./addresses.ts"
 import { Config } from "./Config.ts"
 import { DataPlane } from "./dataplane/DataPlane.ts"
+import { Freshness } from "./Freshness.ts"
 import { Knowledge } from "./Knowledge.ts"
 import { Sandboxes } from "./Sandboxes.ts"
 import { version } from "./version.ts"
@@ -16,6 +17,7 @@ export const localStatus = Effect.gen(function*() {
   const actors = yield* ActorSystem
   const config = yield* Config
   const dataPlane = yield* DataPlane
+  const freshness = yield* Freshness
   const knowledge = yield* Knowledge
   const sandboxes = yield* Sandboxes
 
@@ -41,6 +43,7 @@ export const localStatus = Effect.gen(function*() {
         generation: (yield* dataPlane.inForce)?.generation ?? 0
       },
       dns: { state: last((yield* see(Address.dns)).state), address: `${config.dns.host}:${config.dns.port}` },
+      contact: yield* freshness.contact,
       sandboxes: yield* sandboxes.statuses,
       networks: yield* Effect.forEach(knowledge.topologies.values(), networkStatus)
     }

@@ -1,17 +1,5 @@
-/** `gstacks agent run`: the host agent's process. SIGTERM ends it in order; sandboxes and meshd stay. */
+/** `gstacks agent run`: the host agent's process. SIGTERM ends it in order. */
 import { NodeRuntime } from "@effect/platform-node"
-import { Effect, Layer, Logger } from "effect"
-import * as Agent from "./Agent.ts"
-import { Config } from "./Config.ts"
+import { program } from "./program.ts"
 
-const program = Effect.gen(function*() {
-  const config = yield* Config
-  if (config.proxyBind !== undefined) yield* Effect.logWarning("GLOBALSTACKS_AGENT_MESH_PROXY_BIND is set, and not used yet: only sandboxes with a network namespace of their own are served")
-  const tree = yield* Agent.start
-  yield* Effect.logInfo(`the agent runs as ${config.name}, its socket is ${config.agentSocket}`)
-  return yield* tree.failed
-}).pipe(Effect.scoped, Effect.provide(Layer.provideMerge(Agent.services, Config.layer)))
-
-const logs: Layer.Layer<never> = Logger.layer([Logger.withConsoleError(Logger.formatJson)])
-
-program.pipe(Effect.provide(logs), NodeRuntime.runMain)
+NodeRuntime.runMain(program)

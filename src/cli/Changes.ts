@@ -23,8 +23,15 @@ const reached = (until: ReceiptUntil): string => until === "ready" ? "ready on" 
 export const describeReceipt = (receipt: Applied, until: ReceiptUntil = "applied"): string => {
   if (receipt.participants === 0) return `topology v${receipt.version} stored; no agent takes part in ${receipt.network} yet`
   const by = `topology v${receipt.version} ${reached(until)} ${receipt.applied}/${receipt.participants} agents`
-  if (!isComplete(receipt)) return `${by}; pending: ${pending(receipt)}`
-  return receipt.elapsedMs === null ? by : `${by} in ${Math.round(receipt.elapsedMs)} ms`
+  if (!isComplete(receipt)) return `${by}${describeClosed(receipt)}; pending: ${pending(receipt)}`
+  return `${by}${receipt.elapsedMs === null ? "" : ` in ${Math.round(receipt.elapsedMs)} ms`}${describeClosed(receipt)}`
+}
+
+/** `; 3 connections closed, last byte 11 ms after commit`: nothing where nothing was closed. */
+const describeClosed = ({ closed }: Applied): string => {
+  if (closed === undefined || closed.connections === 0) return ""
+  const last = closed.lastByteMs === null ? "" : `, last byte ${Math.round(closed.lastByteMs)} ms after commit`
+  return `; ${closed.connections} ${closed.connections === 1 ? "connection" : "connections"} closed${last}`
 }
 
 const ask = (change: Stored, until: ReceiptUntil, timeoutMs: number) =>

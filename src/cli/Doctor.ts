@@ -1,9 +1,11 @@
 /** What `gstacks doctor` looks at: each finding says what was seen and, unless it is well, what to do. */
-import { Effect } from "effect"
+import { Clock, Effect } from "effect"
 import { stat } from "node:fs/promises"
+import type { Contact } from "../domain/Contact.ts"
 import * as Contexts from "./Contexts.ts"
 import { ControlApi } from "./ControlApi.ts"
 import { LocalAgent } from "./LocalAgent.ts"
+import { describeContact } from "./output/contact.ts"
 import { Shell } from "./Shell.ts"
 import { settings } from "./settings.ts"
 
@@ -49,14 +51,22 @@ const agents = Effect.gen(function*() {
       : fail(`agent ${agent.name}`, `offline${agent.lastSeenAt === null ? "" : ` since ${agent.lastSeenAt}`}`, `on ${agent.name}: systemctl status gstacks-agent`))
 }).pipe(Effect.catchTag("Failure", () => Effect.succeed<ReadonlyArray<Finding>>([])))
 
+/** Of what the agent was told. */
+const ageOf = (check: string, contact: Contact, now: number, next: string): Finding => {
+  const detail = describeContact(contact, now)
+  return contact.inTouch ? ok(check, detail) : contact.frozen ? fail(check, detail, next) : warn(check, detail, next)
+}
+
 const inspect = (name: string, socket: string) =>
   Effect.gen(function*() {
     const { at } = yield* LocalAgent
-    const { link, dataPlane, dns, networks } = yield* Effect.scoped(Effect.flatMap(at(socket), (client) => client.status))
+    const { contact, link, dataPlane, dns, networks } = yield* Effect.scoped(Effect.flatMap(at(socket), (client) => client.status))
     const part = (what: string, state: string, well: string, error: string | null, next: string): Finding =>
       state.startsWith(well) ? ok(`${name}: ${what}`, state) : fail(`${name}: ${what}`, `${state}${error === null ? "" : `: ${error}`}`, next)
+    const now = yield* Clock.currentTimeMillis
     return [
       part("link", link.state, "online", link.lastError, `check that ${link.controlUrl} can be reached from ${name}`),
+      ...contact === undefined ? [] : [ageOf(`${name}: age`, contact, now, `restore its way to ${link.controlUrl}; the limit is GLOBALSTACKS_TOPOLOGY_MAX_AGE`)],
       part("data plane", dataPlane.state, "ready", dataPlane.lastError, `on ${name}: systemctl status gstacks-meshd`),
       part("DNS", dns.state, "serving", null, `see what else listens at ${dns.address}: GLOBALSTACKS_AGENT_MESH_DNS_ADDR`),
       ...networks.map((network) => ok(`${name}: network ${network.name}`, `topology v${network.version} ${network.state}, mesh ${network.join}, ${network.peersReady}/${network.peers} peers ready`))

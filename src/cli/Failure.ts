@@ -1,6 +1,6 @@
 /**
  * How a command fails: a problem document (what, why, next command) and the exit code that follows from it.
- * 0 ok, 1 failed, 2 usage, 3 not found, 4 login needed, 5 denied, 6 wait timed out, 125 `sandbox exec` itself failed, 130 interrupted.
+ * 0 ok, 1 failed, 2 usage, 3 not found, 4 login needed, 5 denied, 6 wait timed out, 125 `exec` itself failed, 130 interrupted.
  */
 import { Data } from "effect"
 

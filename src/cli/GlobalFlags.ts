@@ -28,11 +28,11 @@ export const Wait = GlobalFlag.Setting("wait")({
   )
 })
 
-const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000 }
+const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
-/** `500ms`, `30s`, `2m`; a bare number is seconds. */
+/** `500ms`, `30s`, `2m`, `2h`, `7d`; a bare number is seconds. */
 export const parseDuration = (text: string): number | undefined => {
-  const match = /^(\d{1,6})(ms|s|m)?$/.exec(text)
+  const match = /^(\d{1,6})(ms|s|m|h|d)?$/.exec(text)
   return match === null ? undefined : Number(match[1]) * units[match[2] ?? "s"]!
 }
 

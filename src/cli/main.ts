@@ -6,11 +6,12 @@ import { gstacks } from "./commands/gstacks.ts"
 import { ControlApi } from "./ControlApi.ts"
 import { globalFlags } from "./GlobalFlags.ts"
 import { LocalAgent } from "./LocalAgent.ts"
+import { LocalDaemon } from "./LocalDaemon.ts"
 import { nodeShell, runAsProcess } from "./nodeShell.ts"
 import { run } from "./run.ts"
 
 /** Built inside the command, where its global flags are known. */
-const services = Layer.provideMerge(LocalAgent.layer, ControlApi.layer)
+const services = Layer.provideMerge(Layer.merge(LocalAgent.layer, LocalDaemon.layer), ControlApi.layer)
 const tree = gstacks.pipe(Command.provide(services), Command.withGlobalFlags(globalFlags))
 const shell = nodeShell(process.argv.slice(2))
 

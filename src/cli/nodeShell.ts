@@ -1,7 +1,7 @@
 /** The Shell of a real process. A reader that went away (`| head`) ends the command quietly. */
 import { Effect, Exit, Layer } from "effect"
 import { interrupted } from "./run.ts"
-import { Shell, type Signal } from "./Shell.ts"
+import { type Screen, Shell, type Signal } from "./Shell.ts"
 
 const brokenPipe = 141
 
@@ -60,6 +60,8 @@ const ask = (question: string, options?: { readonly hidden?: boolean }) => {
     : answer
 }
 
+const screen = Effect.sync((): Screen => ({ columns: process.stdout.columns, rows: process.stdout.rows }))
+
 const signals: ReadonlyArray<Signal> = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"]
 
 /** What runs a command as this process: its shell, and its end as the process's end. */
@@ -77,8 +79,9 @@ export const nodeShell = (args: ReadonlyArray<string>): NodeShell => {
       args, env: process.env, read, ask,
       out: write(process.stdout), err: write(process.stderr),
       interactive: process.stdin.isTTY === true && process.stderr.isTTY === true,
+      screen: process.stdout.isTTY === true && process.env["TERM"] !== "dumb" ? screen : null,
       colours: process.stdout.isTTY === true && !process.env["NO_COLOR"] && process.env["TERM"] !== "dumb",
-      onSignal: (take) => Effect.acquireRelease(Effect.sync(() => { handler = take }), () => Effect.sync(() => { handler = undefined })).pipe(Effect.asVoid)
+      onSignal: (take) => Effect.acquireRelease(Effect.sync(() => { handler = take }), () => Effect.sync(() => { handler = () => Effect.void })).pipe(Effect.asVoid)
     }),
     deliver: (signal) => {
       if (handler === undefined) return false

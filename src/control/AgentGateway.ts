@@ -4,26 +4,28 @@
  * wait for its own ghost.
  */
 import { Effect, Layer, Option } from "effect"
-import { HttpRouter, HttpServerRequest } from "effect/http"
-import { RpcSerialization, RpcServer } from "effect/rpc"
+import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { RpcServer } from "effect/rpc"
 import { ControlRpcs } from "../protocol/agent/ControlRpcs.ts"
 import * as Authentication from "./AgentGateway/Authentication.ts"
+import * as Connections from "./AgentGateway/Connections.ts"
 import { handlers } from "./AgentGateway/handlers.ts"
-import { unauthorized } from "./http/problems.ts"
+import { unauthorized } from "../protocol/http/problems.ts"
 
 export const path = "/api/v1/agent"
 
 export const layer = HttpRouter.use(Effect.fnUntraced(function*(router) {
   const credentials = yield* Authentication.Credentials
-  const app = yield* RpcServer.toHttpEffectWebsocket(ControlRpcs, { disableTracing: true })
+  const { protocol, serve } = yield* Connections.make
+  yield* RpcServer.make(ControlRpcs, { disableTracing: true }).pipe(Effect.provideService(RpcServer.Protocol, protocol), Effect.forkScoped)
   yield* router.add("GET", path, Effect.gen(function*() {
     const request = yield* HttpServerRequest.HttpServerRequest
-    const agent = yield* credentials.check(request.headers)
-    return Option.isSome(agent) ? yield* app : unauthorized("The agent's credential is not known; the agent may have been removed.", "Enrol the host again: gstacks agent token create")
+    const agent = yield* credentials.admit(request.headers)
+    if (Option.isSome(agent)) return yield* Effect.as(serve(agent.value, request), HttpServerResponse.empty())
+    return unauthorized("The agent's credential is not known; the agent may have been removed.", "Enrol the host again: gstacks agent token create")
   }))
 })).pipe(
   Layer.provide(handlers),
   Layer.provide(Authentication.middleware),
-  Layer.provide(Authentication.Credentials.layer),
-  Layer.provide(RpcSerialization.layerJson)
+  Layer.provide(Authentication.Credentials.layer)
 )

@@ -2,9 +2,11 @@
 import { Context, Effect, Layer, Option, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import { HostFacts, type Agent } from "../domain/Agent.ts"
+import { contactOf } from "../domain/Contact.ts"
 import { AgentName } from "../domain/DnsLabel.ts"
 import { AgentId, makeId } from "../domain/Ids.ts"
 import { AgentInUse, EnrolmentRefused } from "../domain/Problems.ts"
+import { askingAnew } from "./askingAnew.ts"
 import { Audit } from "./Audit.ts"
 import { asPrincipal } from "./Changes.ts"
 import { AgentRow, Lookups } from "./Lookups.ts"
@@ -32,7 +34,10 @@ const make = Effect.gen(function*() {
   /** Who is connected is seen now; the column tells of the others. */
   const views = (found: ReadonlyArray<typeof Row.Type>) => Effect.map(now, (at) => found.map((row): Agent => {
     const online = sessions.isOnline(row.id)
-    return { ...row, online, lastSeenAt: online ? at.toISOString() : row.lastSeenAt }
+    const lastSeenAt = online ? at.toISOString() : row.lastSeenAt
+    const limitMs = row.host?.topologyMaxAgeMs
+    const contact = limitMs === undefined ? {} : { contact: contactOf({ inTouch: online, last: lastSeenAt === null ? 0 : Date.parse(lastSeenAt), limitMs }, at.getTime()) }
+    return { ...row, online, lastSeenAt, ...contact }
   }))
   const one = (id: AgentId) => Effect.map(Effect.flatMap(rows(Row)(sql`${select} where a.id = ${id}`), views), ([agent]) => agent!)
 
@@ -40,8 +45,9 @@ const make = Effect.gen(function*() {
     list: stored(Effect.flatMap(rows(Row)(sql`${select} order by a.name`), views)),
     show: (ref: string) => stored(Effect.flatMap(lookups.agent(ref), ({ id }) => one(id))),
 
-    remove: (ref: string) => stored(sql.withTransaction(Effect.gen(function*() {
+    remove: (ref: string) => askingAnew(sessions, (concerns) => stored(sql.withTransaction(Effect.gen(function*() {
       const { id, name } = yield* lookups.lockAgent(ref)
+      concerns(id)
       const agent = yield* one(id)
       if (agent.sandboxes > 0) {
         return yield* new AgentInUse({
@@ -53,7 +59,7 @@ const make = Effect.gen(function*() {
       yield* audit.write("agent.remove", { id, name })
       yield* sql.afterCommit(sessions.close(id))
       return agent
-    }))),
+    })))),
 
     enrol: (token: string, name: AgentName) => stored(sql.withTransaction(Effect.gen(function*() {
       const refusal = yield* tokens.spend(token, name)

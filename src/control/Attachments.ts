@@ -25,8 +25,8 @@ const make = Effect.gen(function*() {
   const one = (network: NetworkId, sandbox: SandboxId) =>
     Effect.map(rows(Row)(sql`${select} where m.network_id = ${network} and m.sandbox_id = ${sandbox}`), (found) => found[0])
 
-  const removeFrom = Effect.fn("Attachments.removeFrom")(function*(network: NetworkRow, sandbox: SandboxId) {
-    yield* aliases.releaseOf(network.id, sandbox)
+  const removeFrom = Effect.fn("Attachments.removeFrom")(function*(network: NetworkRow, sandbox: SandboxId, because: string) {
+    yield* aliases.endOf(network, sandbox, because)
     yield* sql`delete from attachments where network_id = ${network.id} and sandbox_id = ${sandbox}`
     yield* participants.refresh(network)
   })
@@ -57,14 +57,14 @@ const make = Effect.gen(function*() {
       const sandbox = yield* lookups.shareSandbox(sandboxRef)
       const attachment = yield* one(network.id, sandbox.id)
       if (attachment === undefined) return yield* notAttached(network, sandbox)
-      yield* removeFrom(network, sandbox.id)
+      yield* removeFrom(network, sandbox.id, `sandbox "${sandbox.name}" was detached`)
       return attachment
     })),
 
     /** Inside a change of the network. */
     removeFrom,
-    removeAll: Effect.fn("Attachments.removeAll")(function*(network: NetworkRow) {
-      for (const member of yield* rows(Row)(sql`${select} where m.network_id = ${network.id}`)) yield* removeFrom(network, member.sandboxId)
+    removeAll: Effect.fn("Attachments.removeAll")(function*(network: NetworkRow, because: string) {
+      for (const member of yield* rows(Row)(sql`${select} where m.network_id = ${network.id}`)) yield* removeFrom(network, member.sandboxId, because)
     })
   }
 })

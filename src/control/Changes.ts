@@ -5,11 +5,11 @@
 import { Clock, Context, Effect, Layer, type Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import type { Change } from "../domain/Receipt.ts"
-import { Principal } from "../protocol/http/Api.ts"
+import { Principal } from "../protocol/http/Authorization.ts"
 import { Audit } from "./Audit.ts"
 import { Lookups, type NetworkRow } from "./Lookups.ts"
 import { News } from "./News.ts"
-import { stored } from "./Store.ts"
+import { leavesInDoubt, stored } from "./Store.ts"
 
 export interface Changed<A> { readonly value: A; readonly change: Change }
 
@@ -31,10 +31,14 @@ const make = Effect.gen(function*() {
     return { networkId: network.id, network: network.name, version } satisfies Change
   })
 
+  /** A transaction that changes networks. */
+  const transaction = <A, E, R>(change: Effect.Effect<A, E, R>) => Effect.tapError(sql.withTransaction(change), (error) => leavesInDoubt(error) ? news.doubt : Effect.void)
+
   return {
     record,
+    transaction,
     apply: <A extends Schema.Json, E, R>(network: string, action: string, change: (network: NetworkRow) => Effect.Effect<A, E, R>) =>
-      stored(sql.withTransaction(Effect.gen(function*() {
+      stored(transaction(Effect.gen(function*() {
         const row = yield* lookups.lockNetwork(network)
         const value = yield* change(row)
         return { value, change: yield* record(row, action, value) } satisfies Changed<A>

@@ -26,6 +26,10 @@ export class CommitTimes {
     }
   }
 
+  committedAt(network: NetworkId, version: number): number | null {
+    return this.networks.get(network)?.get(version)?.committedAt ?? null
+  }
+
   /** From the commit to the last agent's first acknowledgement of `until`; `null` when either was not seen by this process. */
   elapsedMs(network: NetworkId, version: number, until = version): number | null {
     const versions = this.networks.get(network)

@@ -62,7 +62,7 @@ export const read = (env: Environment): Effect.Effect<Config, InvalidSetting> =>
 
   return {
     stateDir, listen, listenSocket, mesh: yield* readMesh(get, wrong),
-    database: databaseUrl === undefined ? { _tag: "Embedded", directory: join(stateDir, "database") } : { _tag: "Url", url: Redacted.make(databaseUrl) }
+    database: databaseUrl === undefined ? { _tag: "Embedded", directory: join(stateDir, "database"), template: join(import.meta.dirname, "pgdata") } : { _tag: "Url", url: Redacted.make(databaseUrl) }
   }
 })
 

@@ -9,14 +9,15 @@ import { AgentName, AliasName, Labels, NetworkName, SandboxName } from "../domai
 import { AgentId, AliasId, NetworkId, SandboxId } from "../domain/Ids.ts"
 import { TrafficMode } from "../domain/Network.ts"
 import { AgentNotFound, AliasNotFound, NetworkNotFound, SandboxNotFound } from "../domain/Problems.ts"
-import { suggest } from "./nearest.ts"
+import { suggest } from "../domain/nearest.ts"
 import { rows, Time } from "./Store.ts"
 
 export const NetworkRow = Schema.Struct({ id: NetworkId, name: NetworkName, mode: TrafficMode, version: Schema.Int, createdAt: Time })
 export type NetworkRow = typeof NetworkRow.Type
 export const SandboxRow = Schema.Struct({ id: SandboxId, name: SandboxName, agentId: AgentId, agent: AgentName, labels: Labels })
 export type SandboxRow = typeof SandboxRow.Type
-export const AliasRow = Schema.Struct({ id: AliasId, name: AliasName, sandboxId: SandboxId, sandbox: SandboxName })
+/** `localUser`: whose machine publishes it; null: a sandbox does. */
+export const AliasRow = Schema.Struct({ id: AliasId, name: AliasName, localUser: Schema.NullOr(Schema.String) })
 export type AliasRow = typeof AliasRow.Type
 export const AgentRow = Schema.Struct({ id: AgentId, name: AgentName })
 export type AgentRow = typeof AgentRow.Type
@@ -77,7 +78,7 @@ const make = Effect.gen(function*() {
     lockSandbox: findSandbox("for update of s"),
     alias: Effect.fn("Lookups.alias")(function*(network: NetworkRow, name: string) {
       const [found] = yield* rows(AliasRow)(sql`
-        select l.id, l.name, l.sandbox_id, s.name as sandbox from aliases l join sandboxes s on s.id = l.sandbox_id
+        select l.id, l.name, o.user_name as local_user from aliases l left join local_nodes o on o.id = l.local_node_id
         where l.network_id = ${network.id} and l.name = ${name}`)
       return found ?? (yield* noAlias(network, name))
     }),

@@ -1,6 +1,6 @@
 /**
  * Removes nodes from the coordinator that have no business there: of removed networks and agents, of agents that left a network a
- * while ago, and those that a later join of the same agent has replaced. Nodes that carry none of our tags are not touched.
+ * while ago, those that a later join of the same agent has replaced, and those of developers' machines whose join has ended. Nodes that carry none of our tags are not touched.
  */
 import { Context, Effect, Layer, Option, PubSub, Queue, Schema, Stream, SubscriptionRef } from "effect"
 import { SqlClient } from "effect/sql"
@@ -43,8 +43,10 @@ const make = Effect.gen(function*() {
     // kept: a join that is reported in between is in the one or the other.
     const awaited = yield* stored(rows(Kept)(sql`select k.id from mesh_keys k join networks w on w.id = k.network_id
       left join mesh_nodes n on n.network_id = k.network_id and n.agent_id = k.agent_id
-      where w.deleted_at is null and (n.joined_at is null or k.minted_at > n.joined_at)`))
-    const kept = yield* stored(rows(Kept)(sql`select node_id as id from mesh_nodes`))
+      where w.deleted_at is null and (n.joined_at is null or k.minted_at > n.joined_at)
+      union all select key_id from local_nodes where ended_at is null and node_id is null`))
+    const kept = yield* stored(rows(Kept)(sql`select node_id as id from mesh_nodes
+      union all select o.node_id from local_nodes o join networks w on w.id = o.network_id where w.deleted_at is null and o.ended_at is null and o.node_id is not null`))
     const ids = (all: ReadonlyArray<typeof Kept.Type>) => new Set(all.map((row) => row.id))
     yield* Effect.forEach(superfluous(nodes, ids(kept), ids(awaited)), (node) => api.deleteNode(node.id), { discard: true })
     const used = nodes.flatMap((node) => node.preAuthKey === null ? [] : [node.preAuthKey.id])

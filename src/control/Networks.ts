@@ -1,10 +1,11 @@
 /** Networks: create, list, show, remove. A removed network's row stays, so that its last version can still be acknowledged. */
 import { Context, Effect, Layer, Schema } from "effect"
 import { SqlClient } from "effect/sql"
-import { networkSuffix, type NetworkName } from "../domain/DnsLabel.ts"
+import { networkSuffix, type NetworkName, reservedNetworks } from "../domain/DnsLabel.ts"
 import { makeId, NetworkId } from "../domain/Ids.ts"
 import { Network, type TrafficMode } from "../domain/Network.ts"
-import { ModeNotSupported, NetworkExists, NetworkNotEmpty } from "../domain/Problems.ts"
+import { ModeNotSupported, NetworkExists, NetworkNotEmpty, ReservedNetwork } from "../domain/Problems.ts"
+import { Aliases } from "./Aliases.ts"
 import { Attachments } from "./Attachments.ts"
 import { Changes, removal } from "./Changes.ts"
 import { Lookups, NetworkRow } from "./Lookups.ts"
@@ -17,6 +18,7 @@ const make = Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
   const lookups = yield* Lookups
   const changes = yield* Changes
+  const aliases = yield* Aliases
   const attachments = yield* Attachments
 
   const counted = sql`select n.id, n.name, n.mode, n.version, n.created_at,
@@ -33,9 +35,12 @@ const make = Effect.gen(function*() {
       return row === undefined ? yield* lookups.noNetwork(ref) : view(row)
     })),
 
-    create: (name: NetworkName, mode: TrafficMode) => stored(sql.withTransaction(Effect.gen(function*() {
+    create: (name: NetworkName, mode: TrafficMode) => stored(changes.transaction(Effect.gen(function*() {
       if (mode !== "agent_proxy") {
         return yield* new ModeNotSupported({ detail: `The traffic mode "${mode}" is not supported yet.`, hint: "Use agent_proxy, the default." })
+      }
+      if (reservedNetworks.has(name)) {
+        return yield* new ReservedNetwork({ detail: `"${name}" is the cluster's own plane and cannot be a network.`, hint: "Choose another name." })
       }
       const id = yield* makeId(NetworkId, "net")
       const at = yield* now
@@ -51,13 +56,15 @@ const make = Effect.gen(function*() {
 
     remove: (ref: string, cascade: boolean) => changes.apply(ref, removal, Effect.fnUntraced(function*(network) {
       const [row] = yield* rows(Counted)(sql`${counted} and n.id = ${network.id}`)
-      if (row!.attachments > 0 && !cascade) {
+      if (row!.attachments + row!.aliases > 0 && !cascade) {
         return yield* new NetworkNotEmpty({
           detail: `Network "${network.name}" has ${row!.attachments} attached sandbox(es) and ${row!.aliases} alias(es).`,
           hint: `Detach them first, or remove all of it: gstacks network delete ${network.name} --cascade`
         })
       }
-      yield* attachments.removeAll(network)
+      const because = `network "${network.name}" was deleted`
+      yield* aliases.endLocal(network, because)
+      yield* attachments.removeAll(network, because)
       yield* sql`update networks set deleted_at = ${yield* now} where id = ${network.id}`
       return view({ ...row!, version: network.version + 1 })
     }))

@@ -1,10 +1,10 @@
 /**
  * What is new about networks, for rollouts and receipts: a version was committed, an agent applied one. News of this process is
  * heard at once; with PostgreSQL that of other replicas follows through LISTEN. It only says where to look: the database is the
- * truth, so doubled news does no harm, and after a broken LISTEN connection `Missed` tells everyone to look at everything.
+ * truth, so doubled news does no harm, and after a broken LISTEN connection, or a commit that nobody knows of, `Missed` tells everyone to look at everything.
  */
 import { PgClient } from "@effect/sql-pg"
-import { Context, Effect, Layer, PubSub, Queue, Schedule, Schema, type Scope } from "effect"
+import { Context, Effect, Latch, Layer, PubSub, Queue, Schedule, Schema, type Scope } from "effect"
 import type { SqlError } from "effect/sql/SqlError"
 import { AgentId, NetworkId } from "../domain/Ids.ts"
 import { CommitTimes } from "./CommitTimes.ts"
@@ -50,7 +50,13 @@ const make = Effect.fnUntraced(function*(source: DatabaseSource) {
   const replicated = source._tag === "Url"
   if (replicated) yield* Effect.forkScoped(hearOthers)
 
+  const doubt = Latch.makeUnsafe()
+  const answers = Effect.retry(sql`select 1`, Schedule.spaced("1 second"))
+  yield* Effect.forkScoped(Effect.forever(doubt.await.pipe(Effect.andThen(doubt.close), Effect.andThen(answers), Effect.andThen(publish({ _tag: "Missed" })))))
+
   return {
+    /** A change may have been stored without being told: everyone looks, once the database answers. */
+    doubt: Effect.asVoid(doubt.open),
     /** Tells everyone; inside a transaction once, and only when, it has been committed. */
     tell: (item: typeof Item.Type): Effect.Effect<void, SqlError> => Effect.gen(function*() {
       // Not with `sql.notify`: that takes another connection, and would tell before the transaction is committed.
@@ -60,6 +66,8 @@ const make = Effect.fnUntraced(function*(source: DatabaseSource) {
     /** Before an acknowledgement is stored, so that whoever finds it there finds its time too. */
     acknowledging: (item: Extract<typeof Item.Type, { readonly _tag: "Acknowledged" }>) =>
       Effect.sync(() => times.applied(item.networkId, item.version, item.agentId, item.at)),
+    /** `null` when this process did not hear of it, or has forgotten. */
+    committedAt: (network: NetworkId, version: number) => times.committedAt(network, version),
     elapsedMs: (network: NetworkId, version: number, until?: number) => times.elapsedMs(network, version, until),
     /** Everything from now on, until the scope closes. */
     hear: PubSub.subscribe(pubsub) as Effect.Effect<PubSub.Subscription<NewsItem>, never, Scope.Scope>

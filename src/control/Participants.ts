@@ -2,11 +2,12 @@
  * Which agents take part in which network (those that host a member), and which version each has applied. An agent that lost
  * its last member counts for the version that took it, until it has withdrawn; `left_version` remembers that version.
  */
-import { Context, Effect, Layer, Schema, Semaphore } from "effect"
+import { Context, Effect, Layer, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import { AgentName } from "../domain/DnsLabel.ts"
 import { AgentId, NetworkId } from "../domain/Ids.ts"
 import type { StoreUnavailable } from "../domain/Problems.ts"
+import { makeBursts } from "./Bursts.ts"
 import { now, rows, stored } from "./Store.ts"
 
 export const Participant = Schema.Struct({
@@ -19,26 +20,14 @@ export type Participant = typeof Participant.Type
 export const Participation = Schema.Struct({ networkId: NetworkId, applied: Schema.NullOr(Schema.Int), leftVersion: Schema.NullOr(Schema.Int) })
 
 interface Acknowledgement { readonly network: NetworkId; readonly agent: AgentId; readonly version: number }
-interface Burst { readonly acknowledgements: Array<Acknowledgement>; readonly store: Effect.Effect<void, StoreUnavailable> }
 
 const make = Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
-  const oneBurst = Semaphore.makeUnsafe(1).withPermit
-
-  const burst = (): Burst => {
-    const acknowledgements: Array<Acknowledgement> = []
-    // What other connections have brought already is read first.
-    const store = oneBurst(Effect.andThen(Effect.yieldNow, Effect.suspend(() => {
-      collecting = burst()
-      return stored(sql`update topology_acks t set applied = greatest(coalesce(t.applied, 0), a.version)
-        from (select network, agent, max(version) as version from jsonb_to_recordset(${JSON.stringify(acknowledgements)}::jsonb)
-          as x(network text, agent text, version int) group by network, agent) a
-        where t.network_id = a.network and t.agent_id = a.agent`)
-    })))
-    // Whoever comes first stores for all: it must not be stopped on the way.
-    return { acknowledgements, store: Effect.runSync(Effect.cached(Effect.uninterruptible(Effect.asVoid(store)))) }
-  }
-  let collecting = burst()
+  const acknowledge = makeBursts((acknowledgements: ReadonlyArray<Acknowledgement>) => stored(Effect.asVoid(
+    sql`update topology_acks t set applied = greatest(coalesce(t.applied, 0), a.version)
+      from (select network, agent, max(version) as version from jsonb_to_recordset(${JSON.stringify(acknowledgements)}::jsonb)
+        as x(network text, agent text, version int) group by network, agent) a
+      where t.network_id = a.network and t.agent_id = a.agent`)))
 
   return {
     /** Inside a change of the network, once its members have changed. */
@@ -58,11 +47,8 @@ const make = Effect.gen(function*() {
     /** The networks that an agent takes part in, or still has to withdraw from. */
     ofAgent: (agent: AgentId) => stored(rows(Participation)(sql`
       select network_id, applied, left_version from topology_acks where agent_id = ${agent} order by network_id`)),
-    /** Done when it is stored. Acknowledgements come in bursts: those that arrive while some are being stored are stored together. */
-    acknowledge: (network: NetworkId, agent: AgentId, version: number): Effect.Effect<void, StoreUnavailable> => Effect.suspend(() => {
-      collecting.acknowledgements.push({ network, agent, version })
-      return collecting.store
-    })
+    /** Done when it is stored. */
+    acknowledge: (network: NetworkId, agent: AgentId, version: number): Effect.Effect<void, StoreUnavailable> => acknowledge({ network, agent, version })
   }
 })
 

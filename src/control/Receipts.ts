@@ -1,9 +1,11 @@
-/** Receipts: who has applied a version of a network, waiting for the rest as long as the caller wants. Waits on news, never polls. */
-import { Clock, Context, Effect, Layer, Option, PubSub, Schema } from "effect"
+/** Receipts: who has applied a version of a network, and what it closed, waiting for the rest as long as the caller wants. Waits on news, never polls. */
+import { Context, Effect, Layer, Option, PubSub, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import { NetworkName } from "../domain/DnsLabel.ts"
 import { NetworkId } from "../domain/Ids.ts"
+import { monotonicMillis } from "../domain/monotonic.ts"
 import { isComplete, type Receipt, type ReceiptUntil } from "../domain/Receipt.ts"
+import { ClosedStreams } from "./ClosedStreams.ts"
 import { Lookups } from "./Lookups.ts"
 import { News, type NewsItem } from "./News.ts"
 import { type Participant, Participants } from "./Participants.ts"
@@ -34,6 +36,7 @@ const make = Effect.gen(function*() {
   const lookups = yield* Lookups
   const news = yield* News
   const participants = yield* Participants
+  const closedStreams = yield* ClosedStreams
   const sessions = yield* Sessions
 
   /** The living network of that name, else the last removed one: its removal is rolled out too. */
@@ -58,13 +61,13 @@ const make = Effect.gen(function*() {
   return {
     of: Effect.fn("Receipts.of")(function*(ref: string, version: number, { timeoutMs = 0, until = "applied" }: { readonly timeoutMs?: number; readonly until?: ReceiptUntil }) {
       const network = yield* stored(find(ref))
-      const deadline = (yield* Clock.currentTimeMillis) + Math.min(timeoutMs, longestWaitMs)
+      const deadline = (yield* monotonicMillis) + Math.min(timeoutMs, longestWaitMs)
       const updates = yield* news.hear // before the first look, so that nothing is missed between the two
       let everyone = yield* participants.ofNetwork(network.id)
       for (;;) {
         const receipt = view(network, everyone, version, until)
-        const left = deadline - (yield* Clock.currentTimeMillis)
-        if (isComplete(receipt) || left <= 0) return receipt
+        const left = deadline - (yield* monotonicMillis)
+        if (isComplete(receipt) || left <= 0) return { ...receipt, closed: yield* closedStreams.of(network.id, version) } satisfies Receipt
         const next = PubSub.takeAll(updates).pipe(
           Effect.map((items) => items.filter((item) => item._tag === "Missed" || item.networkId === network.id)),
           Effect.repeat({ until: (items) => items.length > 0 })

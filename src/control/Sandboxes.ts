@@ -7,8 +7,9 @@ import { SqlClient } from "effect/sql"
 import { AgentName, Labels, SandboxName } from "../domain/DnsLabel.ts"
 import { AgentId, makeId, SandboxId } from "../domain/Ids.ts"
 import { AgentUnavailable, InvalidRequest, SandboxExists, SandboxFailed } from "../domain/Problems.ts"
-import { SandboxSpec, SandboxState, type SandboxStatus } from "../domain/Sandbox.ts"
+import { isUnknownToAgent, SandboxSpec, SandboxState, type SandboxStatus, unknownToAgent } from "../domain/Sandbox.ts"
 import { NotYours } from "../protocol/agent/ControlRpcs.ts"
+import { askingAnew } from "./askingAnew.ts"
 import { Audit } from "./Audit.ts"
 import { AgentRow, Lookups } from "./Lookups.ts"
 import { SandboxRemoval } from "./Sandboxes/Removal.ts"
@@ -21,6 +22,8 @@ const Row = Schema.Struct({
   networks: Schema.Array(Schema.Struct({ network: Schema.String, aliases: Schema.Array(Schema.String) })), createdAt: Time
 })
 const Desired = Schema.Struct({ id: SandboxId, name: SandboxName, spec: SandboxSpec, run: Schema.Boolean })
+
+const beforeEnd: ReadonlyArray<SandboxState> = ["pending", "preparing", "running", "stopping"]
 
 /** Agents may say more than anyone wants to store. */
 const longestReason = 2000
@@ -94,7 +97,10 @@ const make = Effect.gen(function*() {
         return yield* new AgentUnavailable({ detail: `Agent "${agent.name}" is not connected.`, hint: `See its state: gstacks agent show ${agent.name}` })
       }
       if (request.replace) yield* Effect.catchTag(removal.remove(request.name), "SandboxNotFound", () => Effect.void)
-      const id = yield* stored(store(request, agent))
+      const id = yield* askingAnew(sessions, (concerns) => {
+        concerns(agent.id)
+        return stored(store(request, agent))
+      })
       const status = yield* sessions.call(agent, "30 seconds", (client) => client.StartSandbox({ id, name: request.name, spec: request.spec })).pipe(
         Effect.catchTag("SandboxStartFailed", (failed) => new SandboxFailed({ detail: `Agent "${agent.name}" could not start the sandbox: ${failed.reason}`, hint: failed.hint })),
         Effect.onError(() => Effect.ignore(removal.remove(id)))
@@ -108,12 +114,15 @@ const make = Effect.gen(function*() {
       const sandbox = yield* stored(lookups.sandbox(ref))
       const agent = { id: sandbox.agentId, name: sandbox.agent }
       if (sessions.isOnline(agent.id)) {
-        yield* stored(sql.withTransaction(Effect.andThen(
-          sql`update sandboxes set run = false where id = ${sandbox.id}`, audit.write("sandbox.stop", { id: sandbox.id, name: sandbox.name })
-        )))
+        yield* askingAnew(sessions, (concerns) => {
+          concerns(agent.id)
+          return stored(sql.withTransaction(Effect.andThen(
+            sql`update sandboxes set run = false where id = ${sandbox.id}`, audit.write("sandbox.stop", { id: sandbox.id, name: sandbox.name })
+          )))
+        })
       }
       const status = yield* sessions.call(agent, "20 seconds", (client) => client.StopSandbox({ id: sandbox.id })).pipe(
-        Effect.catchTag("UnknownSandbox", () => Effect.succeed<SandboxStatus>({ id: sandbox.id, state: "stopped", exitCode: null, reason: "the agent does not have it" }))
+        Effect.catchTag("UnknownSandbox", () => Effect.succeed(unknownToAgent(sandbox.id)))
       )
       yield* stored(record(agent.id, status))
       return yield* show(sandbox.id)
@@ -133,7 +142,7 @@ const make = Effect.gen(function*() {
       if (owner !== undefined && owner.agentId !== agent.id) {
         return yield* new NotYours({ message: `Sandbox ${status.id} is not hosted by agent "${agent.name}".` })
       }
-      yield* record(agent.id, status)
+      yield* record(agent.id, status, isUnknownToAgent(status) ? beforeEnd : undefined)
     })),
 
     desired: (agent: AgentId) => stored(rows(Desired)(sql`select id, name, spec, run from sandboxes where agent_id = ${agent} order by id`))

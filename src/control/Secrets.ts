@@ -5,8 +5,8 @@
 import { Effect } from "effect"
 import { createHash, randomBytes } from "node:crypto"
 
-export type SecretKind = "user" | "enrolment" | "agent"
-const prefixes: Readonly<Record<SecretKind, string>> = { user: "gsu", enrolment: "gse", agent: "gsa" }
+export type SecretKind = "user" | "enrolment" | "agent" | "inspector"
+const prefixes: Readonly<Record<SecretKind, string>> = { user: "gsu", enrolment: "gse", agent: "gsa", inspector: "gsi" }
 
 export const makeSecret = (kind: SecretKind): Effect.Effect<string> =>
   Effect.sync(() => `${prefixes[kind]}_${randomBytes(32).toString("base64url")}`)

@@ -15,6 +15,8 @@ export type AgentClient = RpcClient.FromGroup<typeof AgentRpcs, RpcClientError>
 export interface Session {
   readonly agentId: AgentId
   readonly agent: AgentName
+  /** The number of the connection that it lives on. */
+  readonly connection: number
   readonly client: AgentClient
   /** Why the last push of a network did not succeed, by network. */
   readonly troubles: Map<NetworkId, string>

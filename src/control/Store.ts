@@ -17,6 +17,9 @@ const isDefect = (error: SqlError): boolean => ["SqlSyntaxError", "ConstraintErr
 /** The database took back one of two transactions that stood in each other's way: it is tried again, as that is meant. */
 const isCollision = (error: unknown): boolean => isSqlError(error) && ["DeadlockError", "SerializationError"].includes(error.reason._tag)
 
+/** Such a failure may have come after the commit: then what was asked for is stored, and nobody was told. */
+export const leavesInDoubt = (error: unknown): boolean => isSqlError(error) && !isCollision(error)
+
 /** Makes database failures the one problem that callers know. */
 export const stored = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, Exclude<E, SqlError | Schema.SchemaError> | StoreUnavailable, R> =>
   Effect.catch(Effect.retry(effect, { while: isCollision, times: 5 }), (error): Effect.Effect<never, Exclude<E, SqlError | Schema.SchemaError> | StoreUnavailable> => {

@@ -1,4 +1,4 @@
-/** Tokens: what users log in with, and what enrols a host. A secret is shown once, at creation. */
+/** Tokens: what users log in with, what opens the inspector, and what enrols a host. A secret is shown once, at creation. */
 import { Clock, Context, Effect, Layer, Option, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import { Token, TokenKind } from "../domain/Agent.ts"
@@ -23,6 +23,7 @@ const make = Effect.gen(function*() {
     create: (kind: Token["kind"], name: string, ttlSeconds?: number) => stored(sql.withTransaction(Effect.gen(function*() {
       const secret = yield* makeSecret(kind)
       const at = yield* now
+      if (kind === "inspector") yield* sql`delete from tokens where kind = 'inspector' and expires_at <= ${at}` // one a look: they would pile up
       const expires = ttlSeconds === undefined ? null : new Date(at.getTime() + ttlSeconds * 1000)
       const token: Token = {
         id: yield* makeId(TokenId, "tok"), kind, name, createdAt: at.toISOString(), expiresAt: expires?.toISOString() ?? null, usedAt: null, usedBy: null
@@ -41,9 +42,9 @@ const make = Effect.gen(function*() {
       return token
     }))),
 
-    /** The user token with this secret, unless it has expired. */
+    /** The token with this secret that logs somebody in, unless it has expired. */
     authenticate: (secret: string) => stored(Effect.gen(function*() {
-      const [token] = yield* rows(Row)(sql`${select} where kind = 'user' and secret_hash = ${hashSecret(secret)}`)
+      const [token] = yield* rows(Row)(sql`${select} where kind in ('user', 'inspector') and secret_hash = ${hashSecret(secret)}`)
       return token !== undefined && (yield* isValid(token)) ? Option.some(token) : Option.none()
     })),
 

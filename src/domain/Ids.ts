@@ -1,8 +1,8 @@
 /**
  * Identifiers: a prefix that names the kind, then 18 lower-case base-32 digits that sort by time of creation
- * (50 bits of milliseconds, 40 random bits). Ids are generated, never chosen and never reused.
+ * (50 bits of milliseconds, 40 random bits). Ids are generated, never chosen and never reused; they are no secrets.
  */
-import { Clock, Effect, Schema } from "effect"
+import { Clock, Effect, Random, Schema } from "effect"
 
 const id = (prefix: string) =>
   Schema.String.check(Schema.isPattern(new RegExp(`^${prefix}_[0-9a-hjkmnp-tv-z]{18}$`), { message: `an id like ${prefix}_...` }))
@@ -19,6 +19,17 @@ export const AgentId = id("agt").pipe(Schema.brand("AgentId"))
 export type AgentId = typeof AgentId.Type
 export const TokenId = id("tok").pipe(Schema.brand("TokenId"))
 export type TokenId = typeof TokenId.Type
+export const LocalNodeId = id("lcl").pipe(Schema.brand("LocalNodeId"))
+export type LocalNodeId = typeof LocalNodeId.Type
+export const MachineId = id("mch").pipe(Schema.brand("MachineId"))
+export type MachineId = typeof MachineId.Type
+/** Who opens a stream: a sandbox, or a developer's joined machine. */
+export const SourceId = Schema.Union([SandboxId, LocalNodeId])
+export type SourceId = typeof SourceId.Type
+
+/** Of a question that a joined machine is asked. */
+export const QuestionId = id("qst").pipe(Schema.brand("QuestionId"))
+export type QuestionId = typeof QuestionId.Type
 export const RunId = id("run").pipe(Schema.brand("RunId"))
 export type RunId = typeof RunId.Type
 
@@ -32,7 +43,5 @@ const base32 = (value: bigint, length: number): string => {
 
 /** A new id of the given kind: `yield* makeId(NetworkId, "net")`. */
 export const makeId = <S extends Schema.Codec<string, string>>(schema: S, prefix: string): Effect.Effect<S["Type"]> =>
-  Effect.map(Clock.currentTimeMillis, (now) => {
-    const random = globalThis.crypto.getRandomValues(new BigUint64Array(1))[0]!
-    return Schema.decodeSync(schema)(`${prefix}_${base32(BigInt(Math.trunc(now)), 10)}${base32(random & 0xffffffffffn, 8)}`)
-  })
+  Effect.zipWith(Clock.currentTimeMillis, Random.next, (now, random) =>
+    Schema.decodeSync(schema)(`${prefix}_${base32(BigInt(Math.trunc(now)), 10)}${base32(BigInt(Math.floor(random * 2 ** 40)), 8)}`))

@@ -27,6 +27,11 @@ export const SandboxStatus = Schema.Struct({
 })
 export type SandboxStatus = typeof SandboxStatus.Type
 
+const notThere = "the agent does not have it"
+/** Of one that is not to run, and that its agent does not know: its start never arrived, or the host's disk was lost. It tells nothing of how one ended. */
+export const unknownToAgent = (id: SandboxId): SandboxStatus => ({ id, state: "stopped", exitCode: null, reason: notThere })
+export const isUnknownToAgent = ({ reason }: Pick<SandboxStatus, "reason">): boolean => reason === notThere
+
 export const Sandbox = Schema.Struct({
   id: SandboxId, name: SandboxName, agentId: AgentId, agent: AgentName, labels: Labels, spec: SandboxSpec,
   state: SandboxState, exitCode: Schema.NullOr(Schema.Int), reason: Schema.NullOr(Schema.String),

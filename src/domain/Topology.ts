@@ -4,17 +4,24 @@
  */
 import { Option, Schema } from "effect"
 import { AgentName, AliasName, Labels, NetworkName, Port, SandboxName } from "./DnsLabel.ts"
-import { AgentId, AliasId, NetworkId, RuleId, SandboxId } from "./Ids.ts"
-import { Source } from "./Selector.ts"
+import { AgentId, AliasId, LocalNodeId, NetworkId, RuleId, SandboxId } from "./Ids.ts"
+import { LimitTerms } from "./Limit.ts"
+import { Source, UserName } from "./Selector.ts"
 import { VirtualAddress } from "./VirtualAddress.ts"
 
+/** Published by a sandbox, and then `agentId` hosts it; or by a developer's machine, as `local` says. By nobody else, and never by both. */
 export const TopologyAlias = Schema.Struct({
-  id: AliasId, name: AliasName, address: VirtualAddress, ports: Schema.Array(Port), sandboxId: SandboxId, agentId: AgentId
+  id: AliasId, name: AliasName, address: VirtualAddress, ports: Schema.Array(Port),
+  sandboxId: Schema.optionalKey(SandboxId), agentId: Schema.optionalKey(AgentId),
+  /** Until `expiresAt` (milliseconds since the epoch), and no longer than the machine is joined. */
+  local: Schema.optionalKey(Schema.Struct({ nodeId: LocalNodeId, expiresAt: Schema.Number })),
+  /** Of all that come, together. */
+  limit: Schema.optionalKey(LimitTerms)
 })
 export type TopologyAlias = typeof TopologyAlias.Type
 
-/** An attached sandbox. */
-export const Member = Schema.Struct({ id: SandboxId, name: SandboxName, agentId: AgentId, labels: Labels })
+/** An attached sandbox, and the limit on what it opens in this network. */
+export const Member = Schema.Struct({ id: SandboxId, name: SandboxName, agentId: AgentId, labels: Labels, limit: Schema.optionalKey(LimitTerms) })
 export type Member = typeof Member.Type
 
 /** An agent that hosts a member; its mesh node, as the control plane learned it from the mesh coordinator, once it has joined. */
@@ -24,18 +31,23 @@ export const TopologyAgent = Schema.Struct({
 })
 export type TopologyAgent = typeof TopologyAgent.Type
 
-export const TopologyRule = Schema.Struct({ id: RuleId, source: Source, aliasId: AliasId, port: Port })
+/** Opens the alias's ports from `port` to `lastPort` (default: that one), until `expiresAt` (milliseconds since the epoch) if there is one. */
+export const TopologyRule = Schema.Struct({
+  id: RuleId, source: Source, aliasId: AliasId, port: Port, lastPort: Schema.optionalKey(Port), expiresAt: Schema.optionalKey(Schema.Number)
+})
 export type TopologyRule = typeof TopologyRule.Type
 
-/** A developer's joined machine. */
-export const LocalNode = Schema.Struct({ id: Schema.String, user: Schema.String, nodeId: Schema.String, address: Schema.String })
-export type LocalNode = typeof LocalNode.Type
+/** A developer's joined machine: its mesh node, as the coordinator told it by the key that was minted, until `expiresAt` (milliseconds since the epoch). */
+export const TopologyLocalNode = Schema.Struct({
+  id: LocalNodeId, user: UserName, nodeId: Schema.String, address: Schema.String, expiresAt: Schema.Number
+})
+export type TopologyLocalNode = typeof TopologyLocalNode.Type
 
 /** Units: `version` counts the network's changes from 1. Every collection is sorted by id. */
 export const Topology = Schema.Struct({
   networkId: NetworkId, name: NetworkName, version: Schema.Int,
   aliases: Schema.Array(TopologyAlias), members: Schema.Array(Member), agents: Schema.Array(TopologyAgent),
-  rules: Schema.Array(TopologyRule), localNodes: Schema.Array(LocalNode)
+  rules: Schema.Array(TopologyRule), localNodes: Schema.Array(TopologyLocalNode)
 })
 export type Topology = typeof Topology.Type
 
@@ -44,7 +56,7 @@ const changes = <S extends Schema.Top>(item: S) => Schema.Struct({ upsert: Schem
 export const TopologyDelta = Schema.Struct({
   networkId: NetworkId, base: Schema.Int, version: Schema.Int, name: NetworkName,
   aliases: changes(TopologyAlias), members: changes(Member), agents: changes(TopologyAgent),
-  rules: changes(TopologyRule), localNodes: changes(LocalNode)
+  rules: changes(TopologyRule), localNodes: changes(TopologyLocalNode)
 })
 export type TopologyDelta = typeof TopologyDelta.Type
 
@@ -60,11 +72,11 @@ const diffItems = <A extends Identified>(before: ReadonlyArray<A>, after: Readon
   }
 }
 
-const patchItems = <A extends Identified>(items: ReadonlyArray<A>, changes: Changes<A>): ReadonlyArray<A> => {
-  const byId = new Map(items.map((item) => [item.id, item]))
-  for (const id of changes.remove) byId.delete(id)
-  for (const item of changes.upsert) byId.set(item.id, item)
-  return [...byId.values()].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0))
+/** What does not change stays the same object, the list itself too: whoever compares finds the difference by identity. */
+const patchItems = <A extends Identified>(items: ReadonlyArray<A>, { upsert, remove }: Changes<A>): ReadonlyArray<A> => {
+  if (upsert.length === 0 && remove.length === 0) return items
+  const replaced = new Set([...remove, ...upsert.map((item) => item.id)])
+  return [...items.filter((item) => !replaced.has(item.id)), ...upsert].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0))
 }
 
 /** The delta that takes `before` to `after` (two topologies of one network). */

@@ -1,8 +1,9 @@
 import * as NodeSocket from "@effect/platform-node/NodeSocket"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Layer, Stream } from "effect"
+import { Context, Deferred, Effect, Layer, Logger, type LogLevel, References, Stream } from "effect"
 import { RpcClient, RpcSerialization } from "effect/rpc"
 import { mkdirSync, statSync, writeFileSync } from "node:fs"
+import { createConnection } from "node:net"
 import { join } from "node:path"
 import { ActorSystem } from "../../src/actors/runtime/ActorSystem.ts"
 import * as Address from "../../src/agent/addresses.ts"
@@ -46,6 +47,7 @@ describe("local API", () => {
     const status = yield* client.Status()
     assert.deepInclude(status, { pid: process.pid, sandboxes: [], networks: [] })
     assert.deepStrictEqual([`${status.agent}`, status.dataPlane.state, status.dns.state], ["host-1", "ready", "serving"])
+    assert.match(yield* client.Metrics(), /^# TYPE gstacks_streams counter\n[^]*# EOF\n$/)
     assert.include((yield* client.Actors()).map((actor) => actor.address), Address.link)
   }))
 
@@ -62,6 +64,19 @@ describe("local API", () => {
     for (const follow of [false, true]) {
       assert.strictEqual((yield* Stream.runCollect(client.Logs({ sandbox: "web", follow }))).join(""), "one\ntwo\n")
     }
+  }))
+
+  it.live("takes a command that ends before it is answered for no error", () => Effect.gen(function*() {
+    const heard = yield* Deferred.make<LogLevel.LogLevel>()
+    const logger = Logger.make(({ logLevel, message }) => {
+      if (/SocketServer|ended early/.test(String(message))) Deferred.doneUnsafe(heard, Effect.succeed(logLevel))
+    })
+    const { path } = yield* world.pipe(Effect.provide(Logger.layer([logger])), Effect.provideService(References.MinimumLogLevel, "Debug"))
+    const hurried = createConnection(path, () => {
+      hurried.write(`${JSON.stringify({ _tag: "Request", id: "1", tag: "Status", payload: null, headers: [] })}\n`)
+      hurried.destroy()
+    })
+    assert.strictEqual(yield* Deferred.await(heard), "Debug")
   }))
 
   it.live("a second agent on the same folder is turned away", () => Effect.gen(function*() {

@@ -45,14 +45,14 @@ const world = Effect.gen(function*() {
     Layer.provideMerge(Knowledge.layer), Layer.provide(configIn(folder))))
   Context.get(context, Control).client = client
   Context.get(context, Knowledge).identity = { agentId: here, name: AgentName.make("host-1") }
-  const dataPlane = Context.get(context, DataPlane), networks = Context.get(context, Networks), actors = Context.get(context, ActorSystem)
+  const knowledge = Context.get(context, Knowledge), dataPlane = Context.get(context, DataPlane), networks = Context.get(context, Networks), actors = Context.get(context, ActorSystem)
   yield* Supervisor.start({
     address: Address.root, strategy: "oneForOne", intensity: { restarts: 3, withinMs: 1000 },
     children: [supervisorChild({ id: "networks", strategy: "oneForOne", intensity: { restarts: 3, withinMs: 1000 }, restart: "permanent", shutdownMs: 1000, children: networks.children() })]
   }).pipe(Effect.provideContext(context))
   const connect = Effect.forkScoped(Effect.exit(Stream.runDrain(dataPlane.session)))
   const session = yield* connect
-  return { folder, session, meshd, asked, files: Context.get(context, MeshFiles), networks, actors, dataPlane, connect, joined: actors.waitFor(Address.join(id), "member.joined") }
+  return { folder, session, meshd, knowledge, asked, files: Context.get(context, MeshFiles), networks, actors, dataPlane, connect, joined: actors.waitFor(Address.join(id), "member.joined") }
 })
 const snapshot = (topology: Topology) => ({ _tag: "Snapshot", topology } as const)
 
@@ -78,6 +78,19 @@ describe("networks", () => {
     yield* joined
     assert.deepStrictEqual(again.callsOf("join").map((call) => call.authKey), [undefined])
     assert.deepStrictEqual(asked, ["key", "report"])
+  }))
+
+  it.effect("joins again with a new key when the mesh does not accept its node any more", () => Effect.gen(function*() {
+    const { networks, meshd, asked, joined, actors } = yield* world
+    yield* networks.receive(snapshot(hosting(3)))
+    yield* joined
+    meshd.needsKey.add(id)
+    meshd.setNode({ ...meshd.nodes.get(id)!, state: "failed", error: "its key has expired" })
+    const failed = yield* actors.waitFor(Address.join(id), "member.failed")
+    assert.strictEqual(failed.context["lastError"], "its key has expired")
+    yield* TestClock.adjust("250 millis")
+    yield* joined
+    assert.deepStrictEqual(asked, ["key", "report", "key", "report"])
   }))
 
   it.effect("leaves a minute after the last member, unless one comes back", () => Effect.gen(function*() {
@@ -134,6 +147,37 @@ describe("networks", () => {
     yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 50))) // real I/O on its way
     yield* TestClock.adjust("5 seconds")
     assert.deepInclude(yield* Fiber.join(waiting), { _tag: "NotApplied", version: 6 })
+  }))
+
+  it.effect("an acknowledgement names the streams that its version closed, once, and none that something here closed", () => Effect.gen(function*() {
+    const { networks, meshd, dataPlane, knowledge } = yield* world
+    const versionOf = (plan: typeof meshd.plan) => plan.networks.find((network) => network.id === id)?.topologyVersion ?? 0
+    meshd.closes = (before, after) => [{ network: id, before: versionOf(before), outbound: [`out-${versionOf(after)}`], inbound: ["in"], lastMicros: 5 }]
+    assert.deepInclude((yield* networks.receive(snapshot(hosting(3)))).closed, { asSource: ["out-3"], asTarget: ["in"] })
+
+    knowledge.putRunning({ id: hosting(3).members[0]!.id, pid: 7, startTime: 1 })
+    yield* dataPlane.enforce // the same version: not its doing
+    meshd.closes = () => []
+    assert.notProperty(yield* networks.receive(snapshot(hosting(4))), "closed")
+
+    meshd.closes = (before) => [{ network: id, before: versionOf(before), outbound: [], inbound: ["last"], lastMicros: 5 }]
+    assert.deepInclude((yield* networks.drop(id)).closed, { asSource: [], asTarget: ["last"] })
+  }))
+
+  it.effect("an answer that was lost is told again, until the control plane has acknowledged one that tells it", () => Effect.gen(function*() {
+    const { networks, meshd } = yield* world
+    const versionOf = (plan: typeof meshd.plan) => plan.networks.find((network) => network.id === id)?.topologyVersion ?? 0
+    meshd.closes = (before, after) => versionOf(before) === versionOf(after) ? [] : [{ network: id, before: versionOf(before), outbound: [`out-${versionOf(after)}`], inbound: [], lastMicros: 5 }]
+    const told = (answer: { readonly closed?: { readonly asSource: ReadonlyArray<string> } }) => answer.closed?.asSource
+    assert.deepStrictEqual(told(yield* networks.receive(snapshot(hosting(3)), 0)), ["out-3"])
+    assert.deepStrictEqual(told(yield* networks.receive(snapshot(hosting(3)), 0)), ["out-3"], "asked again")
+    assert.deepStrictEqual(told(yield* networks.receive(snapshot(hosting(4)), 0)), ["out-3", "out-4"], "a later version, before that answer was heard")
+    assert.deepStrictEqual(told(yield* networks.receive(snapshot(hosting(5)), 4)), ["out-5"])
+    assert.deepStrictEqual(told(yield* networks.receive(snapshot(hosting(5)))), ["out-5"], "by one that does not say what it has")
+    assert.isUndefined(told(yield* networks.receive(snapshot(hosting(5)), 5)))
+    assert.deepStrictEqual(told(yield* networks.drop(id, 5)), ["out-0"])
+    assert.deepStrictEqual(told(yield* networks.drop(id, 5)), ["out-0"])
+    assert.deepStrictEqual(told(yield* networks.receive(snapshot(hosting(9)), 0)), ["out-9"], "it takes part anew")
   }))
 
   it.live("a version that cannot be written is not applied, and the older one is not on disk any more to be taken up again", () => Effect.gen(function*() {

@@ -10,6 +10,8 @@ interface Entry { readonly pid: number; readonly end: Deferred.Deferred<SandboxE
 
 export class FakeHost {
   readonly sandboxes = new Map<SandboxId, Entry>()
+  /** Those that meshd still served when they were told to end. */
+  readonly endedServed: Array<SandboxId> = []
   #lastPid = 1000
 
   /** The program in it ends by itself. */
@@ -31,9 +33,10 @@ export class FakeHost {
       launch: (id) => Effect.sync(() => { this.sandboxes.set(id, { pid: ++this.#lastPid, end: Deferred.makeUnsafe() }) }),
       admit: (id) => Effect.gen(function*() { put(id); yield* dataPlane.enforce }),
       ended,
-      terminate: (id) => Effect.suspend(() => {
+      terminate: (id) => Effect.gen({ self: this }, function*() {
+        if ((yield* dataPlane.inForce)?.plan.sandboxes.some((sandbox) => sandbox.id === id)) this.endedServed.push(id)
         Deferred.doneUnsafe(this.sandboxes.get(id)!.end, Effect.succeed({ exitCode: 143, reason: null }))
-        return ended(id)
+        return yield* ended(id)
       })
     })
   }))

@@ -14,7 +14,7 @@ export const temporaryFolder = Effect.acquireRelease(
 export const settingsIn = (folder: string, overrides: Partial<Settings> = {}): Settings => ({
   controlUrl: "http://127.0.0.1:1", name: AgentName.make("host-1"), enrolmentToken: undefined, stateDir: join(folder, "state"), runtimeDir: join(folder, "run"),
   agentSocket: join(folder, "run/agent.sock"), meshdSocket: join(folder, "meshd.sock"), shim: join(folder, "no-shim"), dns: { host: "127.0.0.1", port: 0 },
-  proxyBind: undefined, udpPorts: { first: 41650, last: 41749 }, topologyMaxAgeMs: 86_400_000, hide: [], ...overrides
+  proxyBind: undefined, udpPorts: { first: 41650, last: 41749 }, topologyMaxAgeMs: 86_400_000, inspectorFiles: join(folder, "inspector"), hide: [], ...overrides
 })
 
 export const configIn = (folder: string, overrides: Partial<Settings> = {}) => Layer.succeed(Config, Config.of(settingsIn(folder, overrides)))

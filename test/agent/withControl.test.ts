@@ -1,77 +1,16 @@
 /** Whole agents and the real control plane in one process, over real WebSockets; meshd and the sandboxes' processes are stand-ins. */
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Exit, Layer, Scope } from "effect"
+import { Effect, Exit, Scope } from "effect"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { vi } from "vitest"
-import { ActorSystem } from "../../src/actors/runtime/ActorSystem.ts"
 import * as Address from "../../src/agent/addresses.ts"
-import * as Agent from "../../src/agent/Agent.ts"
-import type { Settings } from "../../src/agent/Config.ts"
-import { Control } from "../../src/agent/Control.ts"
-import { DataPlane } from "../../src/agent/dataplane/DataPlane.ts"
-import { Knowledge } from "../../src/agent/Knowledge.ts"
-import { AgentName, AliasName, NetworkName, Port, SandboxName } from "../../src/domain/DnsLabel.ts"
-import { controlPlane, serve } from "../control/server.ts"
+import { AliasName } from "../../src/domain/DnsLabel.ts"
 import { fakeMeshd } from "../harness/fakeMeshd.ts"
-import { FakeHost } from "./fakeDriver.ts"
-import { configIn, enrolled, temporaryFolder } from "./settings.ts"
+import { enrolled } from "./settings.ts"
+import { allow, api, control, dev, enrolmentToken, host, port, receipt, run, world } from "./world.ts"
 
 vi.setConfig({ testTimeout: 30_000 }) // a control plane with its database starts in each
-
-type Api = Effect.Success<ReturnType<typeof serve>>["api"]
-const dev = NetworkName.make("dev"), api = AliasName.make("api"), port = Port.make(8080)
-
-/** A control plane that can be stopped and started on one port and one database. */
-const control = Effect.gen(function*() {
-  const folder = yield* temporaryFolder
-  const context = yield* Layer.build(controlPlane(folder, { _tag: "Memory" }))
-  const first = yield* Scope.make()
-  const server = yield* serve(folder).pipe(Effect.provideContext(context), Scope.provide(first))
-  yield* Effect.addFinalizer(() => Scope.close(first, Exit.void))
-  const stop = Scope.close(first, Exit.void)
-  const again = serve(folder, Number(new URL(server.url).port)).pipe(Effect.provideContext(context))
-  return { ...server, stop, again }
-})
-
-/** A host: its folder, its meshd, its sandboxes, and agents on it one after the other. */
-const host = Effect.fnUntraced(function*(name: string, controlUrl: string, more: Partial<Settings> = {}) {
-  const folder = yield* temporaryFolder
-  const meshd = yield* fakeMeshd(join(folder, "meshd.sock"))
-  const machine = new FakeHost()
-  const agent = Effect.gen(function*() {
-    const context = yield* Layer.build(Agent.servicesWith(machine.driver).pipe(Layer.provideMerge(configIn(folder, { controlUrl, name: AgentName.make(name), ...more }))))
-    yield* Effect.provideContext(Agent.start, context)
-    const actors = Context.get(context, ActorSystem)
-    return {
-      actors, knowledge: Context.get(context, Knowledge), dataPlane: Context.get(context, DataPlane), control: Context.get(context, Control),
-      online: actors.waitFor(Address.link, "session.online").pipe(Effect.timeout("5 seconds"))
-    }
-  })
-  return { folder, meshd, machine, agent }
-})
-
-const enrolmentToken = (api: Api, name: string) => Effect.map(api.tokens.create({ payload: { kind: "enrolment", name } }), ({ secret }) => secret)
-const run = (api: Api, name: string, agent: "host-1" | "host-2", labels: Record<string, string> = {}) =>
-  api.sandboxes.run({ payload: { name: SandboxName.make(name), agent, labels, replace: false, spec: { command: ["serve"], env: {}, binds: [] } } })
-const receipt = (api: Api, version: number) => api.networks.receipt({ params: { network: "dev", version }, query: { timeoutMs: 5000 } })
-
-/** Two hosts, `web` on one and `backend` on the other, attached to `dev` with alias `api`. */
-const world = Effect.gen(function*() {
-  const plane = yield* control
-  const hosts = yield* Effect.forEach(["host-1", "host-2"], (name) => Effect.flatMap(enrolmentToken(plane.api, name), (enrolmentToken) => host(name, plane.url, { enrolmentToken })))
-  const [one, two] = hosts as [(typeof hosts)[0], (typeof hosts)[0]]
-  const scopes = [yield* Scope.fork(yield* Effect.scope), yield* Scope.fork(yield* Effect.scope)] as const
-  const agents = yield* Effect.forEach([one, two] as const, (each, index) => Scope.provide(each.agent, scopes[index]!))
-  yield* Effect.forEach(agents, (agent) => agent.online)
-  const web = yield* run(plane.api, "web", "host-1"), backend = yield* run(plane.api, "backend", "host-2")
-  yield* plane.api.networks.create({ payload: { name: dev } })
-  yield* plane.api.networks.attach({ params: { network: "dev" }, payload: { sandbox: "web", ports: [] } })
-  const attached = yield* plane.api.networks.attach({ params: { network: "dev" }, payload: { sandbox: "backend", alias: api, ports: [port] } })
-  yield* receipt(plane.api, attached.change.version)
-  return { plane, api: plane.api, one, two, scopes, agents, web, backend }
-})
-const allow = (api_: Api, from: string) => api_.networks.allow({ params: { network: "dev" }, payload: { from, to: api, port } })
 
 describe("agents with a control plane", () => {
   it.live("enrol once, attach, and keep the credential to themselves", () => Effect.gen(function*() {
@@ -81,7 +20,7 @@ describe("agents with a control plane", () => {
     const first = yield* Scope.make()
     yield* (yield* Scope.provide(one.agent, first)).online
     assert.deepStrictEqual((yield* plane.api.agents.list()).map((agent) => `${agent.name} ${agent.online}`), ["host-1 true"])
-    const credential = JSON.parse(readFileSync(join(one.folder, "state/credential.json"), "utf8"))
+    const credential = JSON.parse(readFileSync(join(one.folder, "state/credential.json"), "utf8")).state
     assert.strictEqual(credential.name, "host-1")
     yield* Scope.close(first, Exit.void)
     yield* (yield* one.agent).online // the token is used: the credential is what counts
@@ -206,11 +145,12 @@ describe("agents with a control plane", () => {
     const { changes } = yield* api.sandboxes.remove({ params: { sandbox: "web" } })
     yield* receipt(api, changes[0]!.version)
     yield* Effect.void.pipe(Effect.delay(1), Effect.repeat({ until: () => one.meshd.plan.sandboxes.every((sandbox) => sandbox.id !== web.id) }), Effect.timeout("3 seconds"))
+    assert.deepStrictEqual(one.machine.endedServed, [], "its streams are broken off first")
   }))
 
   it.live("the checks of `network test` come back from both agents with a reason each", () => Effect.gen(function*() {
     const { api } = yield* world
-    const run = yield* api.networks.test({ params: { network: "dev" }, payload: { source: "sandbox:web", alias: AliasName.make("api"), port } })
+    const run = yield* api.networks.test({ params: { network: "dev" }, query: { waitMs: 20_000 }, payload: { source: "sandbox:web", alias: AliasName.make("api"), port } })
     assert.strictEqual(run.verdict, "denied")
     for (const agent of ["host-1", "host-2"]) {
       assert.sameMembers(run.checks.filter((check) => check.agent === agent).map((check) => check.check), ["mesh", "topology", "dns", "route", "policy"])

@@ -8,15 +8,18 @@ const area = (path: string): string => path.split("/")[1]!
 
 interface Import { readonly file: string; readonly target: string; readonly local: boolean }
 
-const files = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" }).filter((f) => /\.tsx?$/.test(f)).map((f) => `src/${f}`)
+const filesIn = (folder: string): ReadonlyArray<string> =>
+  readdirSync(join(root, folder), { recursive: true, encoding: "utf8" }).filter((f) => /\.tsx?$/.test(f)).map((f) => `${folder}/${f}`)
+const files = filesIn("src")
 /** `import x from "m"`, `export * from "m"`, `import "m"` and `import("m")`. */
 const statement = /\b(?:import|export)\s+(?:[\w*{},\s$]+?\s+from\s+)?["']([^"']+)["']|\bimport\(\s*["']([^"']+)["']\s*\)/g
-const imports: ReadonlyArray<Import> = files.flatMap((file) =>
+const importsOf = (files: ReadonlyArray<string>): ReadonlyArray<Import> => files.flatMap((file) =>
   [...readFileSync(join(root, file), "utf8").matchAll(statement)].map((m) => {
     const target = (m[1] ?? m[2])!
     const local = target.startsWith(".")
     return { file, local, target: local ? relative(root, normalize(join(root, dirname(file), target))) : target }
   }))
+const imports = importsOf(files)
 
 /** What each area may import from the project itself, besides its own files. */
 const allowed: Readonly<Record<string, ReadonlyArray<string>>> = {
@@ -26,9 +29,10 @@ const allowed: Readonly<Record<string, ReadonlyArray<string>>> = {
   control: ["domain", "protocol", "actors"],
   agent: ["domain", "protocol", "actors"],
   cli: ["domain", "protocol"],
+  local: ["domain", "protocol", "actors", "agent", "cli"],
   dev: ["domain", "protocol", "actors", "control", "agent", "cli"]
 }
-const mayUsePlatform = new Set(["control", "agent", "cli", "dev"])
+const mayUsePlatform = new Set(["control", "agent", "local", "cli", "dev"])
 const platform = /^(node:|@effect\/platform-node|@effect\/sql-pg|@electric-sql\/|ws$|dns-packet$)/
 
 describe("dependency rules", () => {
@@ -54,6 +58,10 @@ describe("dependency rules", () => {
   })
   it("nothing imports tests or benchmarks", () => {
     assert.deepStrictEqual(imports.filter((i) => i.local && !i.target.startsWith("src/") && i.target !== "package.json"), [])
+  })
+  it("pages of the console import only the domain, and nothing that only Node has", () => {
+    const wrong = importsOf(filesIn("console")).filter((i) => i.local ? !/^(console|src\/domain)\//.test(i.target) : platform.test(i.target))
+    assert.deepStrictEqual(wrong, [])
   })
   it("programs are launched in main.ts files only", () => {
     const wrong = files.filter((file) => !/(^|\/)main\.ts$/.test(file) && /\bNodeRuntime\.runMain\b/.test(readFileSync(join(root, file), "utf8")))

@@ -1,6 +1,7 @@
 /** `gstacks agent ...` and `gstacks agent token ...`. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { contactOf } from "../../src/domain/Contact.ts"
 import { makeWorld } from "./world.ts"
 
 describe("agent", () => {
@@ -8,9 +9,18 @@ describe("agent", () => {
     Effect.gen(function*() {
       const { cli, fake, json } = yield* makeWorld
       fake.agents[1] = { ...fake.agents[1]!, online: false, host: null }
-      assert.match((yield* cli("agent list")).stdout, /host-1 +online +\S+ +0 +- +tun +0\.1\.0\nhost-2 +offline +\S+ +0 +- +- +-\n$/)
+      assert.match((yield* cli("agent list")).stdout, /host-1 +online +\S+ +- +0 +- +tun +0\.1\.0\nhost-2 +offline +\S+ +- +0 +- +- +-\n$/)
       assert.match((yield* cli("agent show host-1")).stdout, /State: +online/)
       assert.strictEqual((yield* json("agent show host-2")).online, false)
+    }).pipe(Effect.scoped))
+
+  it.live("say until when an agent that is out of touch goes on granting", () =>
+    Effect.gen(function*() {
+      const { cli, fake } = yield* makeWorld
+      const last = Date.now() - 60_000, freezesAt = new Date(last + 86_400_000).toISOString()
+      fake.agents[1] = { ...fake.agents[1]!, online: false, contact: contactOf({ inTouch: false, last, limitMs: 86_400_000 }, Date.now()) }
+      assert.match((yield* cli("agent list")).stdout, new RegExp(`host-2 +offline +\\S+ +${freezesAt} `))
+      assert.match((yield* cli("agent show host-2")).stdout, new RegExp(`Contact: +out of touch for 1m\\w*, since \\S+: new connections are refused from ${freezesAt} on, in 23h5\\dm; open ones live on\n`))
     }).pipe(Effect.scoped))
 
   it.live("list when there is none says how to get one", () =>

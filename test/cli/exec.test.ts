@@ -1,4 +1,4 @@
-/** What goes over the agent's Unix socket: exec with real programs, logs --follow, debug, doctor. */
+/** What goes over the agent's Unix socket: exec with real programs, logs --follow, doctor. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { createHash, randomBytes } from "node:crypto"
@@ -27,6 +27,19 @@ const prepared = Effect.gen(function*() {
   const env = { XDG_CONFIG_HOME: folder }
   const cli: typeof gstacks = (line, options) => gstacks(line, { ...options, env: { ...env, ...options?.env } })
   return { ...world, agent, cli, env, folder, socket }
+})
+
+describe("agent metrics", () => {
+  it.live("are those of the agent on this machine, also while the control plane is away", () =>
+    Effect.gen(function*() {
+      const { cli, folder, socket } = yield* prepared
+      writeFileSync(join(folder, "gstacks/config.json"), JSON.stringify({ current: "dev", contexts: { dev: { url: "http://127.0.0.1:1", token: "t", agentSockets: { "host-1": socket } } } }), { mode: 0o600 })
+      for (const words of ["agent metrics", "agent metrics host-1"]) {
+        const { code, stderr, stdout } = yield* cli(words)
+        assert.deepStrictEqual([code, stdout, stderr], [0, "# EOF\n", ""], words)
+      }
+      assert.match((yield* cli("agent metrics host-7")).stderr, /next: /)
+    }).pipe(Effect.scoped))
 })
 
 describe("sandbox exec", () => {
@@ -104,31 +117,12 @@ describe("sandbox exec", () => {
     }).pipe(Effect.scoped))
 })
 
-describe("logs --follow, debug and doctor", () => {
-  const actors = [
-    { address: "agent", kind: "supervisor", machine: null, state: "running", since: 0, restarts: 0, mailbox: 0, lastError: null },
-    { address: "agent/link", kind: "machine", machine: "agentLink", state: "online", since: Date.now(), restarts: 2, mailbox: 1, lastError: "reset" },
-    { address: "agent/networks/net_1", kind: "supervisor", machine: null, state: "running", since: 0, restarts: 0, mailbox: 0, lastError: null },
-    { address: "agent/networks/net_1/alias/api:8080", kind: "machine", machine: "aliasListener", state: "listening", since: 0, restarts: 0, mailbox: 0, lastError: null }
-  ]
-
+describe("logs --follow and doctor", () => {
   it.live("logs --follow streams from the agent", () =>
     Effect.gen(function*() {
       const { cli } = yield* prepared
       const ended = yield* cli("sandbox logs web --follow")
       assert.deepStrictEqual([ended.code, ended.stdout], [0, "one\ntwo\n"])
-    }).pipe(Effect.scoped))
-
-  it.live("debug actors draws the tree; debug actor shows one", () =>
-    Effect.gen(function*() {
-      const { agent, cli } = yield* prepared
-      agent.actors = actors
-      const tree = yield* cli("debug actors")
-      assert.match(tree.stdout, /^ACTOR .*\nagent +running.*\n {2}link +online +\d+ s +2 +1 +agentLink +reset\n {2}networks\/net_1 +running.*\n {4}alias\/api:8080 +listening/)
-      assert.strictEqual(JSON.parse((yield* cli("debug actors --agent host-1 --json")).stdout).length, 4)
-      assert.match((yield* cli("debug actor agent/link")).stdout, /State: +online\n/)
-      assert.strictEqual((yield* cli("debug actor agent/nobody")).code, 3)
-      assert.strictEqual((yield* cli("debug actors --agent host-2")).code, 1)
     }).pipe(Effect.scoped))
 
   it.live("doctor: all well is 0, an agent that is offline or has no link is 1 with what to do", () =>
@@ -140,13 +134,17 @@ describe("logs --follow, debug and doctor", () => {
       assert.match(well.stdout, /host-1: data plane +ok +ready/)
       fake.agents[1] = { ...fake.agents[1]!, online: false }
       agent.link = "backoff"
+      agent.outOfTouchMs = 60_000
       const ill = yield* cli("doctor --json", { env: { GLOBALSTACKS_LISTENS: "x", GLOBALSTACKS_MESH_AUTH_KEY: "secret" } })
       assert.strictEqual(ill.code, 1)
       const document: { readonly checks: ReadonlyArray<Finding>; readonly settings: ReadonlyArray<ShownSetting> } = JSON.parse(ill.stdout)
       const findings = document.checks
       assert.strictEqual(document.settings.find((s) => s.name === "GLOBALSTACKS_MESH_AUTH_KEY")?.value, "(set)")
       assert.deepStrictEqual(findings.filter((f) => f.result === "fail").map((f) => f.check), ["agent host-2", "host-1: link"])
-      assert.deepStrictEqual(findings.filter((f) => f.result === "warn").map((f) => f.check), ["GLOBALSTACKS_LISTENS"])
+      assert.deepStrictEqual(findings.filter((f) => f.result === "warn").map((f) => f.check), ["host-1: age", "GLOBALSTACKS_LISTENS"])
+      agent.outOfTouchMs = 3_600_001
+      const tooOld = JSON.parse((yield* cli("doctor --json")).stdout).checks.find((f: Finding) => f.check === "host-1: age")
+      assert.deepInclude(tooOld, { result: "fail", next: "restore its way to http://127.0.0.1:7070; the limit is GLOBALSTACKS_TOPOLOGY_MAX_AGE" })
       assert.isTrue(findings.every((f) => f.result === "ok" || f.next !== null))
       assert.notInclude(ill.stdout, "secret")
     }).pipe(Effect.scoped))

@@ -9,16 +9,23 @@ import { gstacks as commands } from "../../src/cli/commands/gstacks.ts"
 import { ControlApi } from "../../src/cli/ControlApi.ts"
 import { globalFlags } from "../../src/cli/GlobalFlags.ts"
 import { LocalAgent } from "../../src/cli/LocalAgent.ts"
+import { LocalDaemon } from "../../src/cli/LocalDaemon.ts"
 import { run } from "../../src/cli/run.ts"
-import { Shell, type Signal } from "../../src/cli/Shell.ts"
+import { type Screen, Shell, type Signal } from "../../src/cli/Shell.ts"
 
-const tree = commands.pipe(Command.provide(Layer.provideMerge(LocalAgent.layer, ControlApi.layer)), Command.withGlobalFlags(globalFlags))
+const tree = commands.pipe(Command.provide(Layer.provideMerge(Layer.merge(LocalAgent.layer, LocalDaemon.layer), ControlApi.layer)), Command.withGlobalFlags(globalFlags))
 
 export interface Options {
   readonly env?: Readonly<Record<string, string>>
   readonly stdin?: string | Uint8Array
   /** A person at a terminal who answers this. */
   readonly answer?: string
+  /** Standard output is a terminal of this size. */
+  readonly screen?: Screen
+  /** Called with each piece of standard output as it comes, for commands that go on. */
+  readonly onOut?: (text: string) => void
+  /** The same of standard error. */
+  readonly onErr?: (text: string) => void
   /** Given the way to send a signal once the command listens for some. */
   readonly onListening?: (send: (signal: Signal) => Effect.Effect<void>) => Effect.Effect<void>
 }
@@ -40,11 +47,12 @@ const words = (line: string | ReadonlyArray<string>) => typeof line === "string"
 export const gstacks = (line: string | ReadonlyArray<string>, options: Options = {}): Effect.Effect<Ended> =>
   Effect.suspend(() => {
     const out: Array<Uint8Array> = [], err: Array<Uint8Array> = []
-    const into = (chunks: Array<Uint8Array>) => (chunk: string | Uint8Array) => Effect.sync(() => void chunks.push(Buffer.from(chunk)))
+    const into = (chunks: Array<Uint8Array>, told?: (text: string) => void) => (chunk: string | Uint8Array) =>
+      Effect.sync(() => { chunks.push(Buffer.from(chunk)); told?.(chunk.toString()) })
     const input = options.stdin === undefined ? [] : [Buffer.from(options.stdin)]
     const shell = Layer.succeed(Shell, {
       args: words(line), env: { XDG_CONFIG_HOME: "/nonexistent", XDG_STATE_HOME: "/nonexistent", ...options.env },
-      out: into(out), err: into(err), colours: false, interactive: options.answer !== undefined,
+      out: into(out, options.onOut), err: into(err, options.onErr), colours: false, screen: options.screen === undefined ? null : Effect.succeed(options.screen), interactive: options.answer !== undefined,
       read: Effect.sync(() => input.shift() ?? null),
       ask: () => Effect.succeed(options.answer ?? ""),
       onSignal: (handler) => options.onListening?.(handler) ?? Effect.void

@@ -1,6 +1,6 @@
 /** `gstacks network ...`: what is sent, what is shown in each format, receipts and exit codes. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Fiber } from "effect"
 import { makeWorld } from "./world.ts"
 
 const story = Effect.gen(function*() {
@@ -109,7 +109,7 @@ describe("network", () => {
       assert.match(stdout, /AGENT +ONLINE +DESIRED +APPLIED +JOINED +REASON\nhost-1 +yes +v4 +v4 +yes +-\n/)
       assert.match(stdout, /api\.dev\.gstacks +127\.64\.1\.1 +8080,9090 +backend +host-2/)
       assert.match(stdout, /rul_\w+ +sandbox:web +api +8080/)
-      assert.deepStrictEqual(Object.keys(yield* json("network show dev")).sort(), ["agents", "aliases", "attachments", "network", "rules"])
+      assert.deepStrictEqual(Object.keys(yield* json("network show dev")).sort(), ["agents", "aliases", "attachments", "limits", "localNodes", "network", "publishers", "rules"])
     }).pipe(Effect.scoped))
 
   it.live("resolve", () =>
@@ -120,21 +120,64 @@ describe("network", () => {
       assert.strictEqual((yield* json("network resolve dev api")).sandbox, "backend")
     }).pipe(Effect.scoped))
 
-  it.live("test shows the checks and the verdict: 0 reachable, 5 denied, 1 unreachable", () =>
+  it.live("test shows each check as it comes, the first failure and the verdict: 0 reachable, 5 denied, 1 unreachable", () =>
     Effect.gen(function*() {
       const { cli, fake } = yield* story
       const reachable = yield* cli("network test dev sandbox:web api:8080")
       assert.strictEqual(reachable.code, 0)
-      assert.match(reachable.stdout, /CHECK +RESULT +AGENT +REASON +NEXT\njoined the network's mesh +pass/)
-      assert.match(reachable.stdout, /verdict: reachable: sandbox:web -> api:8080 \(rule rul_\w+\)\n$/)
+      assert.match(reachable.stdout, /^ok +mesh +control plane +joined\nok +policy +control plane +a rule allows it\n\nverdict: reachable: sandbox:web -> api:8080 \(rule rul_\w+\)\n$/)
       fake.verdict = "denied"
       const denied = yield* cli("network test dev local api:8080")
       assert.strictEqual(denied.code, 5)
-      assert.match(denied.stdout, /verdict: denied: no rule lets local -> api:8080\n$/)
+      assert.match(denied.stdout, /FAIL +policy .*\n +seen: version: v7\n +next: gstacks network policy allow\n\nfirst failure: policy, found by control plane: no rule\nnext: gstacks network policy allow\nverdict: denied: no rule lets local -> api:8080\n$/)
       const json = yield* cli("network test dev local api:8080 --json")
-      assert.deepStrictEqual([json.code, JSON.parse(json.stdout).verdict], [5, "denied"])
+      assert.deepStrictEqual([json.code, JSON.parse(json.stdout).verdict, JSON.parse(json.stdout).trouble.check], [5, "denied", "policy"])
+      const lines = (yield* cli("network test dev local api:8080 -o jsonl")).stdout.trim().split("\n").map((line) => JSON.parse(line))
+      assert.deepStrictEqual(lines.map((line) => line.check ?? line.verdict), ["mesh", "policy", "denied"])
       fake.verdict = "unreachable"
       assert.strictEqual((yield* cli("network test dev sandbox:web api:8080")).code, 1)
+    }).pipe(Effect.scoped))
+
+  it.live("runs of test are listed, shown again, compared and cancelled", () =>
+    Effect.gen(function*() {
+      const { cli, fake } = yield* story
+      yield* cli("network test dev sandbox:web api:8080")
+      const [before] = (yield* cli("network tests list dev -o name")).stdout.trim().split("\n")
+      fake.verdict = "denied"
+      const after = yield* cli(`network test dev sandbox:web api:8080 --compare ${before}`)
+      assert.strictEqual(after.code, 5)
+      assert.match(after.stdout, /before: run_\w+ .*reachable\nafter: +run_\w+ .*denied\nCHECK +AGENT +BEFORE +AFTER\npolicy +control plane +ok +FAIL: no rule\n$/)
+      const [last] = (yield* cli("network tests list dev -o name")).stdout.trim().split("\n")
+      const shown = yield* cli(`network tests show dev ${last}`)
+      assert.deepStrictEqual([shown.code, /verdict: denied/.test(shown.stdout)], [5, true])
+      assert.match((yield* cli(`network tests compare dev ${last} ${last}`)).stdout, /every check says the same/)
+      assert.match((yield* cli(`network tests cancel dev ${last}`)).stdout, /is cancelled/)
+      assert.strictEqual((yield* cli("network tests show dev run_none")).code, 3)
+    }).pipe(Effect.scoped))
+
+  it.live("trace shows a line a hop with microseconds, and where it stops: 0 reachable, 5 denied, 1 unreachable", () =>
+    Effect.gen(function*() {
+      const { cli, fake } = yield* story
+      const open = yield* cli("network trace dev sandbox:web api:8080")
+      assert.strictEqual(open.code, 0)
+      assert.match(open.stdout, /^ok +name lookup +- +150 us  api\.dev\.gstacks is 127\.64\.1\.1\nok +mesh path +- +533 us  direct\n\nreachable: sandbox:web -> api:8080\n$/)
+      fake.verdict = "unreachable"
+      const cut = yield* cli("network trace dev sandbox:web api:8080")
+      assert.strictEqual(cut.code, 1)
+      assert.match(cut.stdout, /FAIL +mesh path .*no answer\n +next: see the mesh check\n\nunreachable: .*, it stops at mesh path\n$/)
+      fake.verdict = "denied"
+      const json = yield* cli("network trace dev sandbox:web api:8080 -o json")
+      assert.deepStrictEqual([json.code, JSON.parse(json.stdout).broken], [5, "mesh"])
+    }).pipe(Effect.scoped))
+
+  it.live("a test that is interrupted is cancelled", () =>
+    Effect.gen(function*() {
+      const { cli, fake } = yield* story
+      fake.checksAnswered = false
+      const running = yield* Effect.forkChild(cli("network test dev sandbox:web api:8080"))
+      yield* Effect.repeat(Effect.sleep("5 millis"), { until: () => fake.calls.includes("networks.testRun") })
+      yield* Fiber.interrupt(running)
+      assert.include(fake.calls, "networks.cancelTest")
     }).pipe(Effect.scoped))
 
   it.live("alias add, list, move, remove of a port and of the whole", () =>
@@ -145,6 +188,38 @@ describe("network", () => {
       assert.match((yield* cli("network alias move dev worker web")).stdout, /moved to sandbox web; its address stays 127\.64\.1\.2/)
       assert.strictEqual((yield* cli("network alias remove dev api --port 9090")).stdout, "port 9090 removed from alias api\n")
       assert.strictEqual((yield* cli("network alias remove dev worker")).stdout, "alias worker removed from dev\n")
+    }).pipe(Effect.scoped))
+
+  it.live("policy allow for a range, a time and with a comment; the list shows all three", () =>
+    Effect.gen(function*() {
+      const { cli, json } = yield* story
+      const made = yield* cli(["network", "policy", "allow", "dev", "--from", "local:ann", "--to", "api", "--port", "8080-9090", "--for", "2h", "--comment", "the migration"])
+      assert.match(made.stdout, /^rule rul_\w+: local:ann may reach api:8080-9090 in dev until \d{4}-\S+Z\n$/)
+      const [, rule] = yield* json("network policy list dev")
+      assert.deepStrictEqual([rule.ports, rule.comment], ["8080-9090", "the migration"])
+      assert.closeTo(Date.parse(rule.expiresAt), Date.now() + 7_200_000, 60_000)
+      assert.match((yield* cli("network policy list dev")).stdout, /RULE .*EXPIRES +COMMENT\n.* never +-\n.*8080-9090 .* the migration\n$/)
+      assert.match((yield* cli("network policy allow dev --from any --to api --port all")).stdout, /any may reach api:all in dev\n$/)
+      for (const [words, expected] of [["--port 90-80", "a range like 8000-8100"], ["--port 0", "a port from 1"], ["--port 80 --for soon", "a duration"]] as const) {
+        const bad = yield* cli(`network policy allow dev --from any --to api ${words}`)
+        assert.strictEqual(bad.code, 2, words)
+        assert.include(bad.stderr, expected)
+      }
+    }).pipe(Effect.scoped))
+
+  it.live("policy explain: 0 allowed, 5 denied, with what would allow it; who-can and what-can", () =>
+    Effect.gen(function*() {
+      const { cli } = yield* story
+      const allowed = yield* cli("network policy explain dev sandbox:web api:8080")
+      assert.strictEqual(allowed.code, 0)
+      assert.match(allowed.stdout, /^allowed: sandbox:web -> api:8080 in dev \(topology v\d+\)\nBecause: +a rule says so\nLast change: +sandbox:web to api:8080 was allowed by admin at .*\n\nRULE /)
+      const denied = yield* cli("network policy explain dev local api:8080")
+      assert.strictEqual(denied.code, 5)
+      assert.match(denied.stdout, /^denied: local -> api:8080 .*\n.*\nWould allow it: +gstacks network policy allow\nLast change: +no rule for it was ever made/)
+      assert.match((yield* cli("network policy who-can dev api:8080")).stdout, /^SOURCE +AGENT +RULES\nsandbox:web +- +rul_\w+\n$/)
+      assert.match((yield* cli("network policy what-can dev sandbox:web")).stdout, /^SOURCE .*\nsandbox:web +- +api:8080 +api\.dev\.gstacks +backend +rul_\w+\n$/)
+      assert.include((yield* cli("network policy what-can dev local")).stderr, "local may reach nothing in dev")
+      assert.strictEqual((yield* cli("network policy explain dev nonsense: api:8080")).code, 2)
     }).pipe(Effect.scoped))
 
   it.live("policy list and revoke", () =>

@@ -9,6 +9,8 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { createServer, type Server } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { nodeShell } from "../../src/cli/nodeShell.ts"
+import { Shell, type Signal } from "../../src/cli/Shell.ts"
 import { fakeAgent } from "../harness/fakeControl.ts"
 import { FakeLocalAgent, serveFakeLocalAgent } from "../harness/fakeLocalAgent.ts"
 import { makeWorld } from "./world.ts"
@@ -49,6 +51,21 @@ const atTerminal = (args: ReadonlyArray<string>, question: string, keys: string,
     const [code] = await once(child, "close")
     return { code: code as number, stdout }
   })
+
+describe("signals of the process", () => {
+  it.effect("end the command, unless it takes them; what took them ends as it would have, however late one comes", () =>
+    Effect.gen(function*() {
+      const { deliver, layer } = nodeShell([])
+      const taken: Array<Signal> = []
+      assert.isFalse(deliver("SIGINT"))
+      yield* Effect.scoped(Effect.gen(function*() {
+        yield* (yield* Shell).onSignal((signal) => Effect.sync(() => void taken.push(signal)))
+        assert.isTrue(deliver("SIGTERM"))
+      })).pipe(Effect.provide(layer))
+      assert.isTrue(deliver("SIGINT"))
+      assert.deepStrictEqual(taken, ["SIGTERM"])
+    }))
+})
 
 describe("the process", () => {
   it.live("--help, --version and completions go to stdout", () =>

@@ -150,6 +150,7 @@ onBothDatabases("races", (it) => {
     }
     const done = yield* Deferred.make<void>()
     yield* SubscriptionRef.set(mesh.current, Option.some({
+      answers: Effect.void,
       createPreAuthKey: () => Effect.die("not asked"), deleteNode: () => Effect.void, setPolicy: () => Effect.asVoid(Deferred.succeed(done, undefined)),
       nodes: Effect.succeed([{ id: "7", givenName: "n", name: "n", ipAddresses: [], preAuthKey: { id: "2" }, tags: [] }])
     }))

@@ -3,7 +3,7 @@ import { describe, layer } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import * as ControlPlane from "../../src/control/ControlPlane.ts"
 import type { DatabaseSource } from "../../src/control/sql/Database.ts"
-import { Principal } from "../../src/protocol/http/Api.ts"
+import { Principal } from "../../src/protocol/http/Authorization.ts"
 import { pgliteTemplate } from "../harness/pgliteTemplate.ts"
 import { postgres } from "../harness/postgres.ts"
 

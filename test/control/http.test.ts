@@ -3,7 +3,7 @@ import { assert, layer } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
 import { request } from "node:http"
 import { join } from "node:path"
-import { statSync } from "node:fs"
+import { mkdirSync, statSync, writeFileSync } from "node:fs"
 import { NetworkName } from "../../src/domain/DnsLabel.ts"
 import { clientOf, controlPlane, serve, temporaryFolder } from "./server.ts"
 
@@ -34,10 +34,52 @@ layer(server, { timeout: "2 minutes", excludeTestServices: true })("HTTP API", (
     assert.strictEqual((yield* call("/healthz", { headers: {} })).status, 200)
   }))
 
+  it.effect("an inspector's token looks at actors, and does nothing else", () => Effect.gen(function*() {
+    const { api } = yield* Server
+    const { secret, token } = yield* api.tokens.create({ payload: { kind: "inspector", name: "inspector", ttlSeconds: 60 } })
+    assert.match(secret, /^gsi_/)
+    const looking = yield* call("/api/v1/debug/actors?scope=cluster", { headers: { authorization: `Bearer ${secret}` } })
+    assert.deepStrictEqual([looking.status, looking.body[0].agent, looking.body[0].actors[0].address], [200, null, "control"])
+    for (const path of ["/api/v1/networks", "/api/v1/tokens", "/api/v1/tokens/self", "/api/v1/sandboxes"]) {
+      assert.deepInclude((yield* call(path, { headers: { authorization: `Bearer ${secret}` } })).body, { status: 401, detail: "This token opens the inspector, and nothing else." })
+    }
+    yield* api.tokens.create({ payload: { kind: "inspector", name: "inspector", ttlSeconds: 0 } })
+    yield* api.tokens.create({ payload: { kind: "inspector", name: "inspector", ttlSeconds: 60 } })
+    assert.deepStrictEqual((yield* api.tokens.list()).filter(({ kind }) => kind === "inspector").map(({ id }) => id === token.id), [true, false], "one that has expired is not kept")
+    assert.strictEqual((yield* call("/api/v1/debug/actors", { headers: {} })).status, 401)
+  }))
+
+  it.effect("serves the inspector page without a token, once it is built", () => Effect.gen(function*() {
+    const { stateDir } = yield* Server
+    assert.deepInclude((yield* call("/inspector/inspector.js", { headers: {} })).body, { status: 404, hint: "Build it: scripts/setup" })
+    mkdirSync(join(stateDir, "inspector"))
+    writeFileSync(join(stateDir, "inspector/index.html"), "<!doctype html>")
+    const page = yield* call("/inspector/", { headers: {} })
+    assert.deepStrictEqual([page.status, page.type, page.body], [200, "text/html; charset=utf-8", "<!doctype html>"])
+    assert.strictEqual((yield* call("/inspector/../admin.token", { headers: {} })).status, 404)
+  }))
+
   it.effect("describes itself", () => Effect.gen(function*() {
     const { body } = yield* call("/openapi.json", { headers: {} })
     assert.strictEqual(body.openapi, "3.1.0")
     assert.includeMembers(Object.keys(body.paths), ["/api/v1/networks", "/api/v1/networks/{network}/rules", "/api/v1/enrolments"])
+  }))
+
+  it.effect("a policy document is read strictly, and applied only to the version that was looked at", () => Effect.gen(function*() {
+    const { url, token } = yield* Server
+    yield* post("/api/v1/networks", { name: "documents" })
+    const path = "/api/v1/networks/documents/policy"
+    const etag = (yield* Effect.promise(() => fetch(`${url}${path}`, { headers: { authorization: `Bearer ${token}` } }))).headers.get("etag")!
+    assert.strictEqual(etag, "\"1\"")
+    const put = (body: unknown, ifMatch: string) => call(path, { method: "PUT", body: JSON.stringify(body), headers: { authorization: `Bearer ${token}`, "content-type": "application/json", "if-match": ifMatch } })
+    const misspelt = yield* put({ rules: [{ from: "any", to: "api", ports: "80", expires: "2030-01-01T00:00:00Z" }] }, etag)
+    assert.deepStrictEqual([misspelt.status, misspelt.body.errors[0].path], [400, ["payload", "rules", 0, "expires"]])
+    const unknown = yield* put({ rules: [{ from: "any", to: "api", ports: "80" }] }, etag)
+    assert.deepStrictEqual([unknown.status, unknown.body.type, unknown.body.errors[0].path], [400, "urn:gstacks:problem:invalid-policy", ["rules", 0, "to"]])
+    assert.strictEqual((yield* put({ rules: [] }, "\"7\"")).status, 412)
+    assert.deepInclude((yield* put({ rules: [] }, etag)).body.change, { network: "documents", version: 1 })
+    const diff = yield* post(`${path}/diff`, { _tag: "Revoke", rule: "rul_none" })
+    assert.strictEqual(diff.status, 404)
   }))
 
   it.effect("bad requests say what is wrong, and where", () => Effect.gen(function*() {
@@ -52,6 +94,10 @@ layer(server, { timeout: "2 minutes", excludeTestServices: true })("HTTP API", (
     assert.match(port.body.detail, /^port: a port from 1 to 65535/)
     const query = yield* call("/api/v1/networks/bad-input/aliases/api?port=x", { method: "DELETE" })
     assert.strictEqual(query.status, 400)
+    const term = yield* post("/api/v1/networks/bad-input/rules", { from: "any", to: "api", port: 80, expiresAt: "2030-01-01T00:00:00Z" })
+    assert.deepStrictEqual([term.status, term.body.errors[0].path], [400, ["payload", "expiresAt"]])
+    const misspelt = yield* call("/api/v1/networks/bad-input/aliases/api?prot=80", { method: "DELETE" })
+    assert.deepStrictEqual([misspelt.status, misspelt.body.errors[0].path], [400, ["query", "prot"]])
     const mode = yield* post("/api/v1/networks", { name: "routed", mode: "routed_mesh" })
     assert.deepStrictEqual([mode.status, mode.body.type], [400, "urn:gstacks:problem:mode-not-supported"])
   }))

@@ -51,7 +51,7 @@ onBothDatabases("invariants under random concurrent changes", (it) => {
           case 3: return noted(aliases.add(name, box, label, [number]))
           case 4: return noted(aliases.remove(name, label, pick([undefined, number])))
           case 5: return noted(aliases.move(name, label, box))
-          case 6: return noted(rules.allow(name, pick(["any", "local", `sandbox:${box}`, label, "label:x=y"]), pick(labels), number))
+          case 6: return noted(rules.allow(name, pick(["any", "local", `sandbox:${box}`, label, "label:x=y"]), pick(labels), { first: number, last: number }))
           case 7: return Effect.flatMap(rules.list(name), (all) => all.length === 0 ? Effect.void : noted(rules.revoke(name, pick(all).id)))
           default: return Effect.andThen(sandboxes.remove(box), runSandbox(pick(agents), box))
         }
@@ -67,7 +67,7 @@ onBothDatabases("invariants under random concurrent changes", (it) => {
           const hosts = new Set(topology.agents.map((agent) => agent.id))
           assert.strictEqual(new Set(topology.aliases.map((item) => item.name)).size, topology.aliases.length)
           for (const item of topology.aliases) {
-            assert.isTrue(members.has(item.sandboxId), "an alias of a sandbox that is no member")
+            assert.isTrue(members.has(item.sandboxId!), "an alias of a sandbox that is no member")
             assert.isNotEmpty(item.ports)
           }
           for (const rule of topology.rules) {

@@ -7,8 +7,9 @@ import { Networks } from "../../src/control/Networks.ts"
 import { Rules } from "../../src/control/Rules.ts"
 import { Sandboxes } from "../../src/control/Sandboxes.ts"
 import { Topologies } from "../../src/control/Topologies.ts"
+import { NetworkName } from "../../src/domain/DnsLabel.ts"
 import { onBothDatabases } from "./databases.ts"
-import { alias, connect, fresh, network, port, runSandbox } from "./fixture.ts"
+import { alias, connect, fresh, network, port, ports, runSandbox } from "./fixture.ts"
 
 const scene = Effect.fnUntraced(function*() {
   const agent = yield* connect()
@@ -29,7 +30,7 @@ onBothDatabases("networks, aliases and rules", (it) => {
     assert.strictEqual((yield* attachments.attach(name, web.name, undefined, [])).change.version, 2)
     const attached = yield* attachments.attach(name, backend.id, alias("api"), [port(8080), port(9090)])
     assert.deepStrictEqual(attached.value.aliases, [alias("api")])
-    const allowed = yield* rules.allow(name, `sandbox:${web.name}`, alias("api"), port(8080))
+    const allowed = yield* rules.allow(name, `sandbox:${web.name}`, alias("api"), ports(8080))
     assert.strictEqual(allowed.value.from, `sandbox:${web.name}`)
     const topology = Option.getOrThrow(yield* (yield* Topologies).load(id))
     assert.strictEqual(topology.version, 4)
@@ -70,6 +71,7 @@ onBothDatabases("networks, aliases and rules", (it) => {
       })
     assert.strictEqual(yield* refused(networks.create(name, "agent_proxy")), "NetworkExists")
     assert.strictEqual(yield* refused(networks.create(network(), "routed_mesh")), "ModeNotSupported")
+    assert.strictEqual(yield* refused(networks.create(NetworkName.make("infra"), "agent_proxy")), "ReservedNetwork")
     assert.strictEqual(yield* refused(attachments.attach(name, web.name, undefined, [port(80)])), "InvalidRequest")
     assert.strictEqual(yield* refused(attachments.attach(name, web.name, alias("api"), [])), "InvalidRequest")
     assert.strictEqual(yield* refused(attachments.attach(name, web.name, alias("local"), [port(80)])), "ReservedAlias")
@@ -79,8 +81,8 @@ onBothDatabases("networks, aliases and rules", (it) => {
     assert.strictEqual((yield* networks.show(name)).version, 1)
     yield* attachments.attach(name, web.name, alias("api"), [port(80)])
     assert.strictEqual(yield* refused(attachments.attach(name, backend.name, alias("api"), [port(80)])), "AliasTaken")
-    assert.strictEqual(yield* refused(rules.allow(name, "local", alias("api"), port(81))), "PortNotPublished")
-    assert.strictEqual(yield* refused(rules.allow(name, "what:ever", alias("api"), port(80))), "InvalidSelector")
+    assert.strictEqual(yield* refused(rules.allow(name, "local", alias("api"), ports(81))), "PortNotPublished")
+    assert.strictEqual(yield* refused(rules.allow(name, "what:ever", alias("api"), ports(80))), "InvalidSelector")
     assert.strictEqual(yield* refused(rules.revoke(name, "rul_nothing")), "RuleNotFound")
     assert.strictEqual(yield* refused(networks.remove(name, false)), "NetworkNotEmpty")
     assert.strictEqual((yield* networks.show(name)).version, 2)
@@ -105,15 +107,15 @@ onBothDatabases("networks, aliases and rules", (it) => {
     const { web, backend, name } = yield* scene()
     yield* attachments.attach(name, web.name, undefined, [])
     yield* attachments.attach(name, backend.name, alias("api"), [port(80), port(81)])
-    yield* rules.allow(name, "any", alias("api"), port(80))
-    yield* rules.allow(name, "*", alias("api"), port(81))
+    yield* rules.allow(name, "any", alias("api"), ports(80))
+    yield* rules.allow(name, "*", alias("api"), ports(81))
     yield* aliases.remove(name, "api", port(80))
     assert.deepStrictEqual((yield* rules.list(name)).map((rule) => [rule.from, rule.port as number]), [["any", 81]])
     const [before] = yield* aliases.list(name)
     const moved = yield* aliases.move(name, "api", web.name)
     assert.deepStrictEqual(moved.value, { ...before!, sandboxId: web.id, sandbox: web.name })
     assert.strictEqual((yield* rules.list(name)).length, 1)
-    yield* rules.allow(name, "api", alias("api"), port(81))
+    yield* rules.allow(name, "api", alias("api"), ports(81))
     yield* aliases.remove(name, "api", port(81))
     assert.deepStrictEqual(yield* aliases.list(name), [])
     assert.deepStrictEqual(yield* rules.list(name), [])
@@ -123,8 +125,8 @@ onBothDatabases("networks, aliases and rules", (it) => {
     const { web, name } = yield* scene()
     yield* (yield* Attachments).attach(name, web.name, alias("api"), [port(80)])
     const rules = yield* Rules
-    const first = yield* rules.allow(name, "label:team=blue", alias("api"), port(80))
-    assert.strictEqual((yield* rules.allow(name, "label:team=blue", alias("api"), port(80))).value.id, first.value.id)
+    const first = yield* rules.allow(name, "label:team=blue", alias("api"), ports(80))
+    assert.strictEqual((yield* rules.allow(name, "label:team=blue", alias("api"), ports(80))).value.id, first.value.id)
   }))
 
   it.effect("a removed sandbox takes its aliases, the rules that named them and the rules bound to it; label rules stay", () => Effect.gen(function*() {
@@ -133,10 +135,10 @@ onBothDatabases("networks, aliases and rules", (it) => {
     const { web, backend, name } = yield* scene()
     yield* attachments.attach(name, web.name, alias("web"), [port(80)])
     yield* attachments.attach(name, backend.name, alias("api"), [port(80)])
-    yield* rules.allow(name, `sandbox:${web.name}`, alias("api"), port(80))
-    yield* rules.allow(name, "web", alias("api"), port(80))
-    yield* rules.allow(name, "label:app=web", alias("api"), port(80))
-    yield* rules.allow(name, "any", alias("web"), port(80))
+    yield* rules.allow(name, `sandbox:${web.name}`, alias("api"), ports(80))
+    yield* rules.allow(name, "web", alias("api"), ports(80))
+    yield* rules.allow(name, "label:app=web", alias("api"), ports(80))
+    yield* rules.allow(name, "any", alias("web"), ports(80))
     const { changes } = yield* (yield* Sandboxes).remove(web.name)
     assert.strictEqual(changes.length, 1)
     assert.deepStrictEqual((yield* rules.list(name)).map((rule) => rule.from), ["label:app=web"])

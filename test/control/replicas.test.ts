@@ -1,7 +1,8 @@
-/** Two control planes on one PostgreSQL: what one commits reaches the agent that is connected to the other, and the receipt comes back. */
+/** Two control planes on one PostgreSQL: what one commits reaches the agent that is connected to the other, and the receipt comes back; what only the other can see, it says. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Schema } from "effect"
 import { AliasName, NetworkName, Port, SandboxName } from "../../src/domain/DnsLabel.ts"
+import { actorState } from "../harness/fakeSight.ts"
 import { postgres } from "../harness/postgres.ts"
 import { controlPlane, serve, temporaryFolder } from "./server.ts"
 
@@ -27,5 +28,10 @@ describe("replicas", () => {
     const receipt = yield* first.api.networks.receipt({ params: { network, version: change.version }, query: { timeoutMs: 5000 } })
     assert.deepStrictEqual([receipt.applied, receipt.participants], [1, 1])
     assert.strictEqual([...agent.state.topologies.values()][0]!.version, change.version)
+
+    agent.state.sight.actors = [actorState("agent/link")]
+    const rowAt = ({ api }: typeof first) => Effect.map(api.debug.actors({ query: { scope: "cluster" } }), (rows) => rows.find((row) => row.agent === "host-1"))
+    assert.deepStrictEqual(yield* rowAt(second), { agent: "host-1", problem: null, actors: [actorState("agent/link")] })
+    assert.deepInclude(yield* rowAt(first), { problem: "Agent \"host-1\" is not connected to this replica of the control plane; it may be to another.", actors: [] })
   }).pipe(Effect.scoped), 60_000)
 })

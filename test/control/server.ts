@@ -1,6 +1,6 @@
 /** A control plane in process, on a free port of the loopback, with a typed client that is logged in. */
 import { NodeHttpServer } from "@effect/platform-node"
-import { Effect, flow, Layer, References } from "effect"
+import { Effect, flow, Layer, type LogLevel, References } from "effect"
 import { FetchHttpClient, HttpClient, HttpClientRequest, HttpRouter } from "effect/http"
 import { HttpApiClient, HttpApiMiddleware } from "effect/http-api"
 import { mkdtemp, readFile, rm } from "node:fs/promises"
@@ -13,7 +13,8 @@ import * as Listeners from "../../src/control/http/Listeners.ts"
 import * as Routes from "../../src/control/http/Routes.ts"
 import type { DatabaseSource } from "../../src/control/sql/Database.ts"
 import { AgentName } from "../../src/domain/DnsLabel.ts"
-import { Api, Authorization } from "../../src/protocol/http/Api.ts"
+import { Api } from "../../src/protocol/http/Api.ts"
+import { Authorization } from "../../src/protocol/http/Authorization.ts"
 import { pgliteTemplate } from "../harness/pgliteTemplate.ts"
 import { fakeAgent, type FakeAgentOptions } from "../harness/fakeAgent.ts"
 
@@ -32,7 +33,7 @@ export const clientOf = (url: string, token: string) => HttpApiClient.make(Api, 
 /** Serves while the scope is open; needs the services of `ControlPlane.layer`. */
 export const serve = Effect.fn("serve")(function*(stateDir: string, port = 0) {
   yield* ensureAdminToken(stateDir)
-  const app = yield* HttpRouter.toHttpEffect(Routes.layer)
+  const app = yield* HttpRouter.toHttpEffect(Routes.layer(join(stateDir, "inspector")))
   const address = yield* Listeners.serve(app, { tcp: { host: "127.0.0.1", port }, socket: join(stateDir, "api.sock") })
   const url = `http://127.0.0.1:${"port" in address ? address.port : 0}`
   const token = (yield* Effect.promise(() => readFile(join(stateDir, "admin.token"), "utf8"))).trim()
@@ -50,9 +51,9 @@ export const serve = Effect.fn("serve")(function*(stateDir: string, port = 0) {
   }
 })
 
-export const controlPlane = (stateDir: string, database: DatabaseSource = { _tag: "Memory" }, mesh: MeshConfig = { _tag: "None" }) => Layer.unwrap(Effect.gen(function*() {
+export const controlPlane = (stateDir: string, database: DatabaseSource = { _tag: "Memory" }, mesh: MeshConfig = { _tag: "None" }, logLevel: LogLevel.LogLevel = "Error") => Layer.unwrap(Effect.gen(function*() {
   const source = database._tag === "Memory" ? { ...database, template: yield* Effect.promise(pgliteTemplate) } : database
   return Layer.merge(ControlPlane.layer({ database: source, mesh, stateDir }), NodeHttpServer.layerHttpServices).pipe(
-    Layer.provideMerge(Layer.succeed(References.MinimumLogLevel, "Error"))
+    Layer.provideMerge(Layer.succeed(References.MinimumLogLevel, logLevel))
   )
 }))

@@ -5,6 +5,7 @@ import { once } from "node:events"
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { named } from "../../src/dev/Cluster.ts"
+import { Capture } from "../harness/capture.ts"
 import { environment } from "../harness/cluster.ts"
 import { eventually } from "./fixture.ts"
 
@@ -12,9 +13,12 @@ const folder = mkdtempSync("/tmp/gs-")
 const env = environment(folder)
 const cluster = named("demo", env)
 
+const started: Array<ChildProcess> = []
+
 /** npm, so that what the demo runs under is what a user has. */
-const demo = (...args: ReadonlyArray<string>) => {
-  const npm = spawn("npm", ["run", "--silent", "demo", "--", ...args], { cwd: join(import.meta.dirname, "../.."), env, stdio: ["ignore", "pipe", "pipe"], detached: true })
+const demo = (args: ReadonlyArray<string> = [], environment = env) => {
+  const npm = spawn("npm", ["run", "--silent", "demo", "--", ...args], { cwd: join(import.meta.dirname, "../.."), env: environment, stdio: ["ignore", "pipe", "pipe"], detached: true })
+  started.push(npm)
   let said = ""
   for (const stream of [npm.stdout, npm.stderr]) stream.setEncoding("utf8").on("data", (chunk: string) => { said += chunk })
   return { npm, said: () => said }
@@ -46,14 +50,19 @@ const childOf = (pid: number) => processes(/dist\/demo\.mjs/).find((candidate) =
 })
 
 describe("npm run demo", () => {
-  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+  afterAll(() => {
+    for (const { exitCode, pid, signalCode } of started) if (exitCode === null && signalCode === null) process.kill(-pid!, "SIGKILL") // of a test that failed
+    rmSync(folder, { recursive: true, force: true })
+  })
 
-  it("--once tells the whole story, exits with 0 and leaves nothing", async () => {
-    const { npm, said } = demo("--once")
+  it("--once tells the whole story, exits with 0 and leaves nothing; no packet of it has an address that is not the bridge's", async () => {
+    const capture = new Capture(folder)
+    const { npm, said } = demo(["--once"], capture.environment(env))
     const [code] = await once(npm, "close")
     assert.strictEqual(code, 0, said())
     for (const part of [/network dev created/, /Couldn't connect to server[\s\S]*200 OK[\s\S]*verdict: reachable[\s\S]*revoked[\s\S]*Couldn't connect to server/, /The story went as told/]) assert.match(said(), part)
     assert.isTrue(nothingLeft())
+    capture.assertSilence(["host-1", "host-2"])
   }, 180_000)
 
   for (const [who, kill] of [

@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto"
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
-import { type Cluster, startCluster } from "../harness/cluster.ts"
+import { type Cluster, type ClusterOptions, startCluster } from "../harness/cluster.ts"
 import { Peer } from "../harness/Peer.ts"
 
 const root = join(import.meta.dirname, "../..")
@@ -24,8 +24,8 @@ export class Fixture {
     this.folder = folder
   }
 
-  static async start(hosts = 2, settings: Readonly<Record<string, string>> = {}): Promise<Fixture> {
-    const cluster = await startCluster({ hosts, settings })
+  static async start(hosts = 2, settings: Readonly<Record<string, string>> = {}, more: Pick<ClusterOptions, "bundles" | "capture"> = {}): Promise<Fixture> {
+    const cluster = await startCluster({ hosts, settings, ...more })
     const folder = mkdtempSync("/tmp/gs-peer-")
     chmodSync(folder, 0o777)
     return new Fixture(cluster, folder)
@@ -59,6 +59,8 @@ export class Fixture {
     if (receipt.status !== 200 || receipt.body.pending.length > 0) throw new Error(`v${change.version} of ${change.network} is not applied: ${JSON.stringify(receipt.body)}`)
   }
 
+  /** The secret of a new user's token. */
+  async userToken(name: string): Promise<string> { return (await this.api("POST", "/tokens", { kind: "user", name })).body.secret }
   network(name: string): Promise<any> { return this.change("POST", "/networks", { name }) }
   allow(network: string, from: string, to: string, port: number): Promise<{ readonly id: string }> {
     return this.change("POST", `/networks/${network}/rules`, { from, to, port })
@@ -97,13 +99,15 @@ export class Fixture {
   }
 }
 
-/** Polls a condition of the outside world; the caller names it for the failure's message. */
+/** Polls a condition of the outside world, seldom where a look takes long; the caller names it for the failure's message. */
 export const eventually = async (what: string, check: () => Promise<boolean> | boolean, waitMs = 10_000): Promise<number> => {
   const started = performance.now()
   for (;;) {
+    const looked = performance.now()
     if (await check()) return performance.now() - started
-    if (performance.now() - started > waitMs) throw new Error(`not within ${waitMs} ms: ${what}`)
-    await delay(20)
+    const now = performance.now()
+    if (now - started > waitMs) throw new Error(`not within ${waitMs} ms: ${what}`)
+    await delay(Math.min(Math.max(20, now - looked), 100))
   }
 }
 
@@ -117,7 +121,8 @@ export const randomOf = (seed: number) => {
     return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
   }
   const below = (limit: number): number => Math.floor(next() * limit)
-  return { below, pick: <A>(items: ReadonlyArray<A>): A => items[below(items.length)]!, chance: (p: number): boolean => next() < p }
+  const shuffled = <A>(items: ReadonlyArray<A>): ReadonlyArray<A> => items.map((item) => ({ item, at: next() })).sort((a, b) => a.at - b.at).map(({ item }) => item)
+  return { below, shuffled, pick: <A>(items: ReadonlyArray<A>): A => items[below(items.length)]!, chance: (p: number): boolean => next() < p }
 }
 
 export const newSeed = (): number => Number(process.env["SEED"] ?? randomBytes(4).readUInt32BE())

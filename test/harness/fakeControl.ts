@@ -8,16 +8,30 @@ import { HttpRouter, HttpServer } from "effect/http"
 import { HttpApiBuilder, HttpApiMiddleware } from "effect/http-api"
 import { createServer } from "node:http"
 import type { Agent, Token } from "../../src/domain/Agent.ts"
-import type { DiagnosticRun } from "../../src/domain/Diagnostic.ts"
-import { AgentId, AliasId, makeId, NetworkId, RuleId, RunId, SandboxId, TokenId } from "../../src/domain/Ids.ts"
+import { type CheckResult, type DiagnosticRun, firstTrouble } from "../../src/domain/Diagnostic.ts"
+import type { NetworkMetrics } from "../../src/domain/AliasMetrics.ts"
+import { type CutFlows, noneCut } from "../../src/domain/CutFlows.ts"
+import type { FlowList } from "../../src/domain/Flow.ts"
+import { AgentId, makeId, SandboxId, TokenId } from "../../src/domain/Ids.ts"
 import type { Alias, Attachment, Network, Rule } from "../../src/domain/Network.ts"
+import type { Limit } from "../../src/domain/Limit.ts"
+import type { Publisher } from "../../src/domain/Publication.ts"
+import type { PolicyReplay } from "../../src/domain/PolicyReplay.ts"
 import * as Problem from "../../src/domain/Problems.ts"
 import type { Receipt } from "../../src/domain/Receipt.ts"
 import type { Sandbox } from "../../src/domain/Sandbox.ts"
-import { VirtualAddress } from "../../src/domain/VirtualAddress.ts"
-import { Api, Authorization, Principal } from "../../src/protocol/http/Api.ts"
+import { Api } from "../../src/protocol/http/Api.ts"
+import { uncut } from "./sampleFlows.ts"
+import { Authorization, Principal } from "../../src/protocol/http/Authorization.ts"
+import { debug } from "./fakeDebug.ts"
+import { limits } from "./fakeLimits.ts"
+import { publishers } from "./fakePublishers.ts"
+import { localNodes } from "./fakeLocalNodes.ts"
+import { networks } from "./fakeNetworks.ts"
+import { policy } from "./fakePolicy.ts"
+import { FakeSight } from "./fakeSight.ts"
 
-interface World {
+export interface World {
   readonly network: Network
   readonly attachments: Array<Attachment>
   readonly aliases: Array<Alias>
@@ -36,7 +50,23 @@ export class FakeControl {
   pending: Receipt["pending"] = []
   /** Receipts cannot be read: the database went away after the change. */
   receiptsFail = false
-  verdict: DiagnosticRun["verdict"] = "reachable"
+  flows: FlowList = { flows: [], refusals: [], cut: uncut, agents: [] }
+  /** What a diff tells of open streams where a rule is taken out. */
+  cut: CutFlows = noneCut
+  replay: Omit<PolicyReplay, "network" | "version"> = {
+    since: 0, wouldRefuse: [], wouldAllow: [], judged: { flows: 0, refusals: 0 }, unjudged: { flows: 0, refusals: 0 }, oldestAt: null, left: { flows: 0, refusals: 0 }, agents: []
+  }
+  metrics: NetworkMetrics = { aliases: [], agents: [] }
+  readonly limits: Array<Limit> = []
+  readonly publishers: Array<Publisher> = []
+  readonly flowQueries: Array<Readonly<Record<string, unknown>>> = []
+  verdict: NonNullable<DiagnosticRun["verdict"]> = "reachable"
+  readonly runs = new Map<string, DiagnosticRun>()
+  /** Agents that answer the checks of a test; without them a run goes on. */
+  checksAnswered = true
+  /** The actors of the control plane itself, and of each agent that can be asked. */
+  readonly sight = new FakeSight()
+  readonly agentSights = new Map<string, FakeSight>()
   /** Every call that reached a handler, like `networks.create`. */
   readonly calls: Array<string> = []
 
@@ -45,6 +75,30 @@ export class FakeControl {
     return found === undefined
       ? Effect.fail(new Problem.NetworkNotFound({ detail: `There is no network "${name}".`, hint: "gstacks network list" }))
       : Effect.succeed(found)
+  }
+
+  /** Each look finds one result more. */
+  testRun(id: string): Effect.Effect<DiagnosticRun, Problem.RunNotFound> {
+    return Effect.suspend(() => {
+      const run = this.runs.get(id)
+      this.calls.push("networks.testRun")
+      if (run === undefined) return new Problem.RunNotFound({ detail: `There is no run "${id}".`, hint: "gstacks network tests list dev" })
+      if (run.state !== "running") return Effect.succeed(run)
+      if (!this.checksAnswered) return Effect.never
+      const isDenied = this.verdict === "denied"
+      const results: ReadonlyArray<CheckResult> = [
+        { check: "mesh", outcome: "pass", agent: null, reason: "joined", next: null, micros: 10 },
+        {
+          check: "policy", outcome: isDenied ? "fail" : "pass", agent: null, reason: isDenied ? "no rule" : "a rule allows it", next: isDenied ? "gstacks network policy allow" : null, micros: 5,
+          evidence: { version: "v7" }
+        }
+      ]
+      const checks = results.slice(0, run.checks.length + 1)
+      const isOver = checks.length === results.length
+      const next: DiagnosticRun = { ...run, checks, trouble: firstTrouble(checks), ...(isOver ? { state: "done", verdict: this.verdict, elapsedMs: 12 } : {}) }
+      this.runs.set(id, next)
+      return Effect.succeed(next)
+    })
   }
 
   sandbox(ref: string): Effect.Effect<Sandbox, Problem.SandboxNotFound> {
@@ -66,6 +120,17 @@ export class FakeControl {
     return found === undefined ? Effect.fail(new Problem.AgentNotFound({ detail: `There is no agent "${ref}".`, hint: "gstacks agent list" })) : Effect.succeed(found)
   }
 
+  /** Of an agent, or without one the control plane's own. */
+  sightOf(ref: string | undefined): Effect.Effect<FakeSight, Problem.AgentNotFound | Problem.AgentUnavailable> {
+    if (ref === undefined) return Effect.succeed(this.sight)
+    return Effect.flatMap(this.agent(ref), ({ name }) => {
+      const sight = this.agentSights.get(name)
+      return sight === undefined
+        ? Effect.fail(new Problem.AgentUnavailable({ detail: `Agent "${name}" is not connected.`, hint: `gstacks agent show ${name}` }))
+        : Effect.succeed(sight)
+    })
+  }
+
   /** The next version of the network, with its counts. */
   change(world: World) {
     const { attachments, aliases, rules } = world
@@ -75,128 +140,8 @@ export class FakeControl {
   }
 }
 
-const now = () => new Date().toISOString()
-const remove = <A>(from: Array<A>, item: A) => from.splice(from.indexOf(item), 1)
-
-const networks = (fake: FakeControl) =>
-  HttpApiBuilder.group(Api, "networks", (handlers) =>
-    Effect.succeed(handlers.handleAll({
-      list: () => Effect.succeed([...fake.networks.values()].map((w) => w.network)),
-      create: Effect.fn(function*({ payload: { name, mode } }) {
-        fake.calls.push("networks.create")
-        if (mode === "routed_mesh") return yield* new Problem.ModeNotSupported({ detail: "routed_mesh is not supported yet.", hint: "leave --mode out" })
-        if (fake.networks.has(name)) return yield* new Problem.NetworkExists({ detail: `There is a network "${name}".`, hint: `gstacks network show ${name}` })
-        const network: Network = { id: yield* makeId(NetworkId, "net"), name, suffix: `${name}.gstacks`, mode: "agent_proxy", version: 0, attachments: 0, aliases: 0, rules: 0, createdAt: now() }
-        const change = fake.change({ network, attachments: [], aliases: [], rules: [] })
-        return { value: fake.networks.get(name)!.network, change }
-      }),
-      show: ({ params }) => Effect.map(fake.world(params.network), (w) => ({
-        ...w, agents: fake.agents.map((a) => ({ agentId: a.id, agent: a.name, online: a.online, applied: w.network.version, joined: true, reason: null }))
-      })),
-      remove: Effect.fn(function*({ params, query }) {
-        fake.calls.push("networks.remove")
-        const world = yield* fake.world(params.network)
-        if (world.attachments.length > 0 && query.cascade !== "true") {
-          return yield* new Problem.NetworkNotEmpty({ detail: `Network "${params.network}" has ${world.attachments.length} attachments.`, hint: `gstacks network delete ${params.network} --cascade` })
-        }
-        const change = fake.change(world)
-        fake.networks.delete(params.network)
-        return { value: world.network, change }
-      }),
-      attach: Effect.fn(function*({ params, payload: { sandbox, alias, ports } }) {
-        fake.calls.push("networks.attach")
-        const world = yield* fake.world(params.network)
-        const box = yield* fake.sandbox(sandbox)
-        if (alias === "local" || alias === "any") return yield* new Problem.ReservedAlias({ detail: `"${alias}" is a word of the selectors.`, hint: "choose another alias" })
-        if (alias !== undefined) yield* publish(fake, world, box, alias, ports)
-        const value: Attachment = { sandboxId: box.id, sandbox: box.name, agent: box.agent, aliases: alias === undefined ? [] : [alias], attachedAt: now() }
-        world.attachments.push(value)
-        return { value, change: fake.change(world) }
-      }),
-      detach: Effect.fn(function*({ params }) {
-        fake.calls.push("networks.detach")
-        const world = yield* fake.world(params.network)
-        const box = yield* fake.sandbox(params.sandbox)
-        const value = world.attachments.find((a) => a.sandboxId === box.id)
-        if (value === undefined) return yield* new Problem.NotAttached({ detail: `Sandbox "${box.name}" is not attached to "${params.network}".`, hint: `gstacks network attach ${params.network} ${box.name}` })
-        remove(world.attachments, value)
-        return { value, change: fake.change(world) }
-      }),
-      aliases: ({ params }) => Effect.map(fake.world(params.network), (w) => w.aliases),
-      addAlias: Effect.fn(function*({ params, payload }) {
-        const world = yield* fake.world(params.network)
-        const value = yield* publish(fake, world, yield* fake.sandbox(payload.sandbox), payload.alias, payload.ports)
-        return { value, change: fake.change(world) }
-      }),
-      removeAlias: Effect.fn(function*({ params, query }) {
-        const world = yield* fake.world(params.network)
-        const value = yield* fake.alias(world, params.alias)
-        if (query.port !== undefined && !value.ports.includes(query.port)) {
-          return yield* new Problem.PortNotPublished({ detail: `Alias "${value.name}" does not publish port ${query.port}.`, hint: `gstacks network alias list ${params.network}` })
-        }
-        if (query.port === undefined) remove(world.aliases, value)
-        return { value, change: fake.change(world) }
-      }),
-      moveAlias: Effect.fn(function*({ params, payload }) {
-        const world = yield* fake.world(params.network)
-        const alias = yield* fake.alias(world, params.alias)
-        const box = yield* fake.sandbox(payload.sandbox)
-        return { value: { ...alias, sandbox: box.name, sandboxId: box.id, agent: box.agent }, change: fake.change(world) }
-      }),
-      rules: ({ params }) => Effect.map(fake.world(params.network), (w) => w.rules),
-      allow: Effect.fn(function*({ params, payload }) {
-        const world = yield* fake.world(params.network)
-        const alias = yield* fake.alias(world, payload.to)
-        if (!alias.ports.includes(payload.port)) {
-          return yield* new Problem.PortNotPublished({ detail: `Alias "${alias.name}" does not publish port ${payload.port}.`, hint: `gstacks network alias add ${params.network} ${alias.sandbox} ${alias.name} --port ${payload.port}` })
-        }
-        const value: Rule = { id: yield* makeId(RuleId, "rul"), ...payload, createdAt: now(), createdBy: "admin" }
-        world.rules.push(value)
-        return { value, change: fake.change(world) }
-      }),
-      revoke: Effect.fn(function*({ params }) {
-        const world = yield* fake.world(params.network)
-        const value = world.rules.find((r) => r.id === params.rule)
-        if (value === undefined) return yield* new Problem.RuleNotFound({ detail: `There is no rule "${params.rule}".`, hint: `gstacks network policy list ${params.network}` })
-        remove(world.rules, value)
-        return { value, change: fake.change(world) }
-      }),
-      resolve: Effect.fn(function*({ params }) {
-        const { hostName, address, ports, sandboxId, sandbox, agent } = yield* fake.alias(yield* fake.world(params.network), params.alias)
-        const host = yield* fake.agent(agent).pipe(Effect.orDie)
-        return { hostName, address, ports, sandboxId, sandbox, agentId: host.id, agent, agentOnline: host.online }
-      }),
-      test: Effect.fn(function*({ params, payload }) {
-        const world = yield* fake.world(params.network)
-        yield* fake.alias(world, payload.alias)
-        const denied = fake.verdict === "denied"
-        return {
-          id: yield* makeId(RunId, "run"), network: params.network, ...payload, verdict: fake.verdict, rules: denied ? [] : world.rules.map((r) => r.id), startedAt: now(), elapsedMs: 12,
-          checks: [
-            { check: "mesh", outcome: "pass", agent: null, reason: "joined", next: null, micros: 10 },
-            { check: "policy", outcome: denied ? "fail" : "pass", agent: null, reason: denied ? "no rule" : "a rule allows it", next: denied ? "gstacks network policy allow" : null, micros: 5 }
-          ]
-        } satisfies DiagnosticRun
-      }),
-      receipt: Effect.fn(function*({ params }) {
-        fake.calls.push("networks.receipt")
-        if (fake.receiptsFail) return yield* new Problem.StoreUnavailable({ detail: "The database does not answer.", hint: "gstacks doctor" })
-        const { network } = yield* fake.world(params.network)
-        return { networkId: network.id, network: network.name, version: params.version, applied: fake.participants - fake.pending.length, participants: fake.participants, elapsedMs: fake.pending.length > 0 ? null : 41.2, pending: fake.pending }
-      })
-    })))
-
-const publish = (fake: FakeControl, world: World, box: Sandbox, name: Alias["name"], ports: Alias["ports"]) =>
-  Effect.gen(function*() {
-    const taken = world.aliases.find((a) => a.name === name && a.sandboxId !== box.id)
-    if (taken !== undefined) return yield* new Problem.AliasTaken({ detail: `Alias "${name}" is taken by sandbox "${taken.sandbox}".`, hint: "choose another alias", sandbox: taken.sandbox })
-    const alias: Alias = {
-      id: yield* makeId(AliasId, "als"), name, hostName: `${name}.${world.network.suffix}`, address: VirtualAddress.make(`127.64.1.${world.aliases.length + 1}`), ports,
-      sandboxId: box.id, sandbox: box.name, agent: box.agent
-    }
-    world.aliases.push(alias)
-    return alias
-  })
+export const now = () => new Date().toISOString()
+export const remove = <A>(from: Array<A>, item: A) => from.splice(from.indexOf(item), 1)
 
 const sandboxes = (fake: FakeControl) =>
   HttpApiBuilder.group(Api, "sandboxes", (handlers) =>
@@ -257,6 +202,8 @@ const tokens = (fake: FakeControl) =>
 const enrolment = HttpApiBuilder.group(Api, "enrolment", (handlers) =>
   Effect.succeed(handlers.handleAll({ enrol: () => new Problem.EnrolmentRefused({ detail: "This fake enrols nobody.", hint: "" }) })))
 
+const metrics = HttpApiBuilder.group(Api, "metrics", (handlers) => Effect.succeed(handlers.handleAll({ all: () => Effect.succeed("# EOF\n") })))
+
 const authorization = (fake: FakeControl) =>
   Layer.succeed(Authorization, Authorization.of({
     bearer: Effect.fn(function*(app, { credential }) {
@@ -276,7 +223,7 @@ export const fakeAgent = (name: string, localSocket: string, online = true): Eff
 export const serveFakeControl = (fake: FakeControl, path?: string): Effect.Effect<string, never, Scope.Scope> =>
   Effect.gen(function*() {
     const routes = HttpApiBuilder.layer(Api).pipe(
-      Layer.provide([networks(fake), sandboxes(fake), agents(fake), tokens(fake), enrolment]),
+      Layer.provide([networks(fake), sandboxes(fake), agents(fake), tokens(fake), enrolment, metrics, limits(fake), publishers(fake), localNodes, policy(fake), debug(fake)]),
       Layer.provide(authorization(fake)),
       Layer.provide(HttpApiMiddleware.layerProblemDetails({ includeDetails: true }))
     )

@@ -7,16 +7,20 @@ import { Cause, Effect, Layer, Logger, Queue, type Scope, Stream } from "effect"
 import { RpcSerialization, RpcServer } from "effect/rpc"
 import { type ChildProcess, spawn } from "node:child_process"
 import { constants } from "node:os"
+import { contactOf } from "../../src/domain/Contact.ts"
 import type { AgentName } from "../../src/domain/DnsLabel.ts"
-import { type ActorState, ExecFailed, type ExecOutput, LocalRpcs, type LocalStatus, NoSuchSandbox } from "../../src/protocol/local/LocalRpcs.ts"
+import { ExecFailed, type ExecOutput, InspectFailed, LocalRpcs, type LocalStatus, NoSuchSandbox } from "../../src/protocol/local/LocalRpcs.ts"
+import { FakeSight, sightHandlersOf } from "./fakeSight.ts"
 
 export class FakeLocalAgent {
   readonly agent: string
   /** Names and ids that it answers to. */
   readonly sandboxes = new Set<string>()
   readonly running = new Map<string, ChildProcess>()
-  actors: ReadonlyArray<typeof ActorState.Type> = []
+  readonly sight = new FakeSight()
   link = "online"
+  /** Milliseconds since the last contact with the control plane; 0 while in touch. */
+  outOfTouchMs = 0
 
   constructor(agent: string) {
     this.agent = agent
@@ -26,7 +30,8 @@ export class FakeLocalAgent {
     return {
       agentId: null, agent: this.agent as AgentName, version: "0.1.0", pid: process.pid,
       link: { state: this.link, controlUrl: "http://127.0.0.1:7070", since: new Date(0).toISOString(), lastError: this.link === "online" ? null : "connection refused" },
-      dataPlane: { state: "ready", generation: 1, meshdPid: null, lastError: null }, dns: { state: "serving", address: "127.0.0.1:1053" }, sandboxes: [], networks: []
+      dataPlane: { state: "ready", generation: 1, meshdPid: null, lastError: null }, dns: { state: "serving", address: "127.0.0.1:1053" }, sandboxes: [], networks: [],
+      contact: contactOf({ inTouch: this.outOfTouchMs === 0, last: Date.now() - this.outOfTouchMs, limitMs: 3_600_000 }, Date.now())
     }
   }
 
@@ -66,7 +71,11 @@ export class FakeLocalAgent {
 const handlers = (fake: FakeLocalAgent) =>
   LocalRpcs.toLayer({
     Status: () => Effect.sync(() => fake.status),
-    Actors: () => Effect.sync(() => fake.actors),
+    Metrics: () => Effect.succeed("# EOF\n"),
+    ...sightHandlersOf(fake.sight),
+    Inspect: ({ forMs }) => forMs > 86_400_000
+      ? Effect.fail(new InspectFailed({ message: "the inspector can be open for up to 24 hours", hint: "gstacks debug inspect --for 1h" }))
+      : Effect.succeed({ url: "http://127.0.0.1:1", token: "t0ken", expiresAt: forMs }),
     Exec: ({ sandbox, command, env, stdin }) => Stream.unwrap(Effect.as(fake.find(sandbox), fake.run(command, env, stdin))),
     ExecInput: ({ execId, bytes }) =>
       Effect.flatMap(fake.process(execId), (child) =>

@@ -6,7 +6,7 @@ import { createServer, type Socket } from "node:net"
 import { emptyPlan } from "../../src/agent/plan/plan.ts"
 import { patchPlan } from "../../src/agent/plan/planDiff.ts"
 import { Lines } from "../../src/agent/dataplane/lines.ts"
-import type { NodeStatus, Plan } from "../../src/protocol/meshd/Messages.ts"
+import type { Closed, Flow, NodeStatus, Plan, Refusals } from "../../src/protocol/meshd/Messages.ts"
 
 export interface Call { readonly method: string; readonly params: any }
 class Refusal extends Error {
@@ -28,9 +28,18 @@ export class FakeMeshd {
   gate: Promise<void> = Promise.resolve()
   /** When set, `apply` fails with it. */
   refuse: { code: string; message: string } | undefined
+  /** What each `apply` says that it closed. */
+  closes: (before: Plan, after: Plan) => ReadonlyArray<Closed> = () => []
   /** What `probe` answers. */
   probe: unknown = { ok: true, steps: [{ name: "dial", ok: true, micros: 10 }, { name: "connect", ok: true, micros: 10 }] }
+  /** It hangs: nothing is answered. */
+  mute = false
+  readonly listeners = new Map<string, object>()
   readonly nodes = new Map<string, NodeStatus>()
+  /** Open ones. */
+  flows: Array<Flow> = []
+  /** Answers to come. */
+  readonly refusals: Array<Refusals> = []
   readonly #server = createServer((socket) => this.#serve(socket))
   readonly #sockets = new Set<Socket>()
   readonly #subscribers = new Set<Socket>()
@@ -48,6 +57,7 @@ export class FakeMeshd {
     await closed
     this.plan = emptyPlan
     this.generation = 0
+    this.flows = []
     this.nodes.clear()
     this.instance = randomUUID()
   }
@@ -74,6 +84,7 @@ export class FakeMeshd {
   }
 
   async #answer(method: string, params: any): Promise<unknown> {
+    if (this.mute) return new Promise(() => undefined)
     switch (method) {
       case "hello": return { protocol: 1, version: "fake", pid: process.pid, instance: this.instance, generation: this.generation, capabilities: { tun: true, netns: true } }
       case "subscribe": return {}
@@ -84,8 +95,14 @@ export class FakeMeshd {
         instance: this.instance, generation: this.generation, networks: [...this.nodes.values()], sandboxes: [], flows: 0, counters: {},
         memory: { rssBytes: 1, heapBytes: 1, goroutines: 1 }
       }
-      case "flows": return { flows: [] }
+      case "flows": return { flows: this.flows.slice(0, params.limit) }
+      case "flowCounts": return { permits: this.flows.map((flow) => ({ ...flow, count: 1, firstOpenedAt: flow.openedAt })), left: 0 }
+      case "refusals": return this.refusals.shift() ?? { outbound: [], inbound: [] }
       case "probe": return this.probe
+      case "forwards": return { forwards: [...this.listeners.values()] }
+      case "listen": return this.#listen(params)
+      case "unlisten": this.listeners.delete(params.id); return {}
+      case "ping": return { micros: 42 }
       case "connect": return { micros: 42 }
       default: throw new Refusal("unknown_method", method)
     }
@@ -95,12 +112,20 @@ export class FakeMeshd {
     await this.gate
     if (this.refuse !== undefined) throw new Refusal(this.refuse.code, this.refuse.message)
     if (base !== null && base !== this.generation) throw new Refusal("generation_mismatch", `generation ${this.generation} is loaded`)
-    this.plan = base === null ? plan : patchPlan(this.plan, plan)
+    const before = this.plan
+    this.plan = base === null ? plan : patchPlan(before, plan)
     this.generation = generation
+    const closed = this.closes(before, this.plan)
     return {
-      generation, micros: 5, closedFlows: 0,
+      generation, micros: 5, closedFlows: closed.length, closed,
       sandboxes: this.plan.sandboxes.map(({ id }) => ({ id, ok: !this.broken.has(id), ...(this.broken.has(id) ? { error: this.broken.get(id) } : {}) }))
     }
+  }
+
+  #listen(forward: any): object {
+    const state = { ...forward, bound: forward.listen, open: 0, waiting: 0, total: 0, bytesToTarget: 0, bytesToSource: 0, refused: 0 }
+    this.listeners.set(forward.id, state)
+    return state
   }
 
   #join({ network, authKey }: any): NodeStatus {

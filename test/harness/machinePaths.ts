@@ -29,6 +29,7 @@ import {
   type InputFrom,
   type MachineSnapshot
 } from "xstate"
+import { TestRunner } from "vitest"
 import { makeStepper, type MachineTransition } from "./machineSteps.ts"
 
 type SnapshotOf<M extends AnyStateMachine> = MachineSnapshot<ContextFrom<M>, any, any, any, any, any, any, any>
@@ -160,15 +161,35 @@ export const machinePaths = <M extends AnyStateMachine>(machine: M, options: Pat
 const belongsTo = (snapshot: AnyMachineSnapshot, event: AnyEventObject): boolean =>
   !/^xstate\.(done|error)\.actor\./.test(event.type) || snapshot.children[event["actorId"]] !== undefined
 
-/** Fails unless everything is reached, and says what is not. Prints the coverage. */
+/** What a test leaves in vitest's report for `scripts/machineCoverage.ts`. */
+export interface MachineReached {
+  readonly id: string
+  readonly states: readonly [reached: number, all: number]
+  readonly transitions: readonly [reached: number, all: number]
+}
+declare module "vitest" {
+  interface TaskMeta { machine?: MachineReached }
+}
+
+const report = (machine: AnyStateMachine, { states, transitions, missingStates, missingTransitions }: MachineCoverage<AnyStateMachine>) => {
+  const test = TestRunner.getCurrentTest()
+  if (test === undefined) return
+  test.meta.machine = {
+    id: machine.id,
+    states: [states.length - missingStates.length, states.length],
+    transitions: [transitions.length - missingTransitions.length, transitions.length]
+  }
+}
+
+/** Fails unless everything is reached, and says what is not. */
 export const assertAllReached = <M extends AnyStateMachine>(machine: M, options: PathOptions<M>): MachineCoverage<M> => {
   const coverage = machinePaths(machine, options)
+  report(machine, coverage)
   const missing = [
     ...coverage.missingStates.map((state) => `  state       ${state}`),
     ...coverage.missingTransitions.map((transition) => `  transition  ${transition}`),
     ...coverage.unusedEvents.map((event) => `  event       ${event} is handled by no state that was reached`)
   ]
   if (missing.length > 0) throw new Error(`${coverage.summary}\nNot reached:\n${missing.join("\n")}\nAdd the events, or remove what cannot happen.`)
-  console.info(coverage.summary)
   return coverage
 }

@@ -10,12 +10,15 @@ import net from "node:net"
 const [folder, name] = process.argv.slice(2)
 const listeners = new Map()
 const streams = new Map()
+/** By port: what came after the end. */
+const took = new Map()
 
 /** Deterministic bytes, so that both ends can hash what ought to have arrived. */
 const block = Buffer.alloc(1 << 20)
 for (let i = 0; i < block.length; i++) block[i] = (i * 2654435761) >>> 24
 
-const send = (socket, bytes, done) => {
+/** With `pauseMs`, that long after each block. */
+const send = (socket, bytes, done, pauseMs = 0) => {
   let left = bytes
   const hash = createHash("sha256")
   const more = () => {
@@ -23,7 +26,8 @@ const send = (socket, bytes, done) => {
       const part = left >= block.length ? block : block.subarray(0, left)
       left -= part.length
       hash.update(part)
-      if (!socket.write(part)) return void socket.once("drain", more)
+      const goOn = socket.write(part)
+      if (!goOn) return void socket.once("drain", pauseMs > 0 && left > 0 ? () => setTimeout(more, pauseMs) : more)
     }
     done(hash.digest("hex"))
   }
@@ -35,7 +39,12 @@ const receive = (socket, done) => {
   let bytes = 0
   socket.on("data", (chunk) => { bytes += chunk.length; hash.update(chunk) })
   socket.on("end", () => done({ bytes, sha256: hash.digest("hex"), end: "fin" }))
-  socket.on("error", (e) => done({ bytes, sha256: "", end: e.code }))
+  socket.on("error", (e) => done({ bytes, sha256: hash.digest("hex"), end: e.code }))
+}
+
+const asked = (socket, line) => {
+  const { bytes, pauseMs } = JSON.parse(String(line))
+  send(socket, bytes, () => socket.end(), pauseMs)
 }
 
 /** What a listener does with each connection. Every one but `stall` and `sink` greets with its name and port first. */
@@ -45,21 +54,34 @@ const behaviours = {
   stall: (s) => s.pause(),
   /** Counts until the other side ends, answers with the digest, then ends: needs half-close. */
   sink: (s) => receive(s, (r) => { if (!s.destroyed) s.end(JSON.stringify(r)) }),
-  /** Sends as many bytes as the first line asks for, keeps reading. */
-  source: (s) => s.once("data", (line) => send(s, Number(String(line)), () => s.end())),
-  reset: (s) => s.once("data", () => s.resetAndDestroy())
+  /** Sends as many bytes as the first line asks for, with that pause after each MiB, and keeps reading. */
+  source: (s) => s.once("data", (line) => asked(s, line)),
+  /** As `source`, but reads no more than the first line. */
+  deaf: (s) => s.once("data", (line) => { s.pause(); asked(s, line) }),
+  /** Ends, and goes on to read. */
+  endsFirst: (s) => {
+    s.end()
+    s.on("data", (text) => took.set(s.localPort, (took.get(s.localPort) ?? "") + text))
+  },
+  /** Echoes until it is told to reset. */
+  reset: (s) => s.on("data", (text) => String(text).includes("reset") ? s.resetAndDestroy() : s.write(text))
 }
 
 const commands = {
-  listen: ({ port, behaviour = "echo", host = "0.0.0.0" }) => new Promise((ok, fail) => {
+  listen: ({ port, behaviour = "echo", host = "0.0.0.0", backlog = 1024 }) => new Promise((ok, fail) => {
     const server = net.createServer({ allowHalfOpen: true }, (s) => {
       s.on("error", () => {})
-      if (!["stall", "sink", "source"].includes(behaviour)) s.write(`${name}:${port}\n`)
+      if (!["stall", "sink", "source", "deaf"].includes(behaviour)) s.write(`${name}:${port}\n`)
       behaviours[behaviour](s)
     })
     server.once("error", fail)
-    server.listen({ port, host, backlog: 1024 }, () => { listeners.set(port, server); ok({}) })
+    server.listen({ port, host, backlog }, () => { listeners.set(port, server); ok({}) })
   }),
+  /** Hangs for good, once this is answered: the kernel goes on to take connections for it, as many as its listeners let wait. */
+  hang: () => { setTimeout(() => process.kill(process.pid, "SIGSTOP"), 20); return {} },
+  /** Killed, as its kernel does it when it has no memory left; nothing answers. */
+  die: () => process.kill(process.pid, "SIGKILL"),
+  took: ({ port }) => ({ text: took.get(port) ?? "" }),
   unlisten: ({ port }) => new Promise((ok) => {
     const server = listeners.get(port)
     listeners.delete(port)
@@ -95,22 +117,26 @@ const commands = {
   reset: ({ id }) => { streams.get(id).resetAndDestroy(); return {} },
   pause: ({ id }) => { streams.get(id).pause(); return {} },
   /** Uploads bytes to a `sink` and returns both digests. */
-  upload: ({ host, port, bytes }) => new Promise((ok) => {
+  upload: ({ host, port, bytes, pauseMs }) => new Promise((ok) => {
     const s = net.connect({ host, port, allowHalfOpen: true, autoSelectFamily: false })
     let sent
     let reply = ""
-    s.on("connect", () => send(s, bytes, (sha256) => { sent = sha256; s.end() }))
+    s.on("connect", () => send(s, bytes, (sha256) => { sent = sha256; s.end() }, pauseMs))
     s.on("data", (d) => { reply += d })
     s.on("end", () => ok({ sent, received: JSON.parse(reply || "null") }))
     s.on("error", (e) => ok({ sent, error: e.code }))
   }),
-  /** Downloads bytes from a `source`; `expected` is the digest of what ought to come. */
-  download: ({ host, port, bytes }) => new Promise((ok) => {
-    const hash = createHash("sha256")
-    for (let left = bytes; left > 0; left -= block.length) hash.update(left >= block.length ? block : block.subarray(0, left))
+  /** Downloads bytes from a `source`; `expected` is the digest of what ought to have come before its end. With `more`, that many bytes are said after the first have come. */
+  download: ({ host, port, bytes, more = 0, pauseMs = 0 }) => new Promise((ok) => {
     const s = net.connect({ host, port, allowHalfOpen: true, autoSelectFamily: false })
-    s.on("connect", () => s.write(String(bytes)))
-    receive(s, (r) => { s.end(); ok({ expected: hash.digest("hex"), received: r }) })
+    s.on("connect", () => s.write(JSON.stringify({ bytes, pauseMs })))
+    if (more > 0) s.once("data", () => s.write(Buffer.alloc(more)))
+    receive(s, (r) => {
+      s.end()
+      const hash = createHash("sha256")
+      for (let left = r.bytes; left > 0; left -= block.length) hash.update(left >= block.length ? block : block.subarray(0, left))
+      ok({ expected: hash.digest("hex"), received: r })
+    })
   }),
   lookup: ({ host }) => dns.lookup(host, { all: true, family: 4 }).then((a) => ({ addresses: a.map((x) => x.address) }), (e) => ({ code: e.code })),
   /** Raw DNS message over UDP to the resolver. */

@@ -11,10 +11,12 @@ import { hiddenPaths, replaceFiles } from "../../src/agent/sandboxes/hostFiles.t
 import { isAlive } from "../../src/agent/sandboxes/process.ts"
 import { awaitChild, readShim, startShim } from "../../src/agent/sandboxes/Shim.ts"
 import { systemCallFilter } from "../../src/agent/sandboxes/systemCalls.ts"
-import { Sandboxes, type Wanted } from "../../src/agent/Sandboxes.ts"
+import type { Wanted } from "../../src/actors/machines/sandbox.ts"
+import { Sandboxes } from "../../src/agent/Sandboxes.ts"
 import { SandboxId } from "../../src/domain/Ids.ts"
 import { configIn, enrolled, settingsIn, temporaryFolder } from "../agent/settings.ts"
 import { fakeMeshd } from "../harness/fakeMeshd.ts"
+import { rootHome } from "../harness/rootHome.ts"
 
 const shim = process.env["GSTACKS_SHIM"] ?? join(import.meta.dirname, "../../dist/bin/gstacks-shim")
 const id = SandboxId.make("sbx_000000000000000003")
@@ -29,7 +31,7 @@ const host = Effect.gen(function*() {
   const folder = yield* temporaryFolder
   enrolled(folder)
   yield* fakeMeshd(join(folder, "meshd.sock"))
-  yield* Effect.addFinalizer(() => Effect.flatMap(agentIn(folder), ({ sandboxes }) => sandboxes.reconcile([])).pipe(Effect.scoped, Effect.orDie))
+  yield* Effect.addFinalizer(() => Effect.flatMap(agentIn(folder), ({ sandboxes }) => sandboxes.reconcile(Effect.succeed([]))).pipe(Effect.scoped, Effect.orDie))
   return folder
 })
 
@@ -57,7 +59,7 @@ const sandboxSays = (folder: string, script: string) => Effect.gen(function*() {
 const python = (lines: string) => `python3 - <<'END'\n${lines}\nEND`
 
 /** Where the agent is root, these are the files that only the modes of the host's file system protect. */
-const rootOnly = ["/etc/shadow", "/etc/gshadow", "/etc/sudoers", "/etc/ssl/private", "/root/.ssh", "/var/lib/dpkg/lock", "/var/log/dpkg.log", "/boot"].filter((path) => existsSync(path))
+const rootOnly = ["/etc/shadow", "/etc/gshadow", "/etc/sudoers", "/etc/ssl/private", join(rootHome, ".ssh"), "/var/lib/dpkg/lock", "/var/log/dpkg.log", "/boot"].filter((path) => existsSync(path))
 
 describe("a program in a sandbox", () => {
   it.live("cannot read what not everyone on the host may, nor the host's data", () => Effect.gen(function*() {
@@ -220,7 +222,7 @@ describe("a damaged spec", () => {
     assert.deepStrictEqual(two.knowledge.running.get(id), child)
     assert.strictEqual((yield* two.sandboxes.start({ id, name: "web", spec: spec() })).state, "running")
     assert.strictEqual(two.sandboxes.find("web")?.id, id)
-    yield* two.sandboxes.reconcile([])
+    yield* two.sandboxes.reconcile(Effect.succeed([]))
     assert.isFalse(isAlive(child))
     assert.isFalse(existsSync(two.sandboxes.folder(id)))
   }))

@@ -1,6 +1,6 @@
 /** The built-in driver on real bubblewrap jails and the real shim; meshd is a stand-in, since no byte crosses a network here. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Scope, Stream, Exit, Context } from "effect"
+import { Effect, Fiber, Layer, Scope, Stream, Exit, Context } from "effect"
 import { existsSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { join } from "node:path"
@@ -13,7 +13,8 @@ import { Exec } from "../../src/agent/sandboxes/Exec.ts"
 import { lastOutput } from "../../src/agent/sandboxes/logs.ts"
 import { isAlive, type ProcessRef } from "../../src/agent/sandboxes/process.ts"
 import { readShim } from "../../src/agent/sandboxes/Shim.ts"
-import { Sandboxes, type Wanted } from "../../src/agent/Sandboxes.ts"
+import type { Wanted } from "../../src/actors/machines/sandbox.ts"
+import { Sandboxes } from "../../src/agent/Sandboxes.ts"
 import { SandboxId } from "../../src/domain/Ids.ts"
 import { configIn, enrolled, temporaryFolder } from "../agent/settings.ts"
 import { type FakeMeshd, fakeMeshd } from "../harness/fakeMeshd.ts"
@@ -39,7 +40,7 @@ const world = Effect.gen(function*() {
   })
   yield* Effect.addFinalizer(() => Effect.gen(function*() {
     const { sandboxes } = yield* agent
-    yield* sandboxes.reconcile([])
+    yield* sandboxes.reconcile(Effect.succeed([]))
   }).pipe(Effect.scoped, Effect.orDie))
   return { folder, meshd, agent } satisfies World
 })
@@ -139,9 +140,11 @@ describe("sandboxes", () => {
     yield* Scope.close(first, Exit.void)
     writeFileSync(join(gate, "go"), "")
     process.kill(shims[1]!.pid, "SIGKILL")
-    yield* gone(shims[0]!, child)
+    yield* gone(shims[0]!, shims[1]!, child)
 
     const two = yield* agent
+    // Asked to stop before it has been looked at, a sandbox is stopped, whatever it was.
+    yield* Effect.forEach(ids, (id) => two.actors.waitFor(Address.sandbox(id), (state) => state === "stopped" || state === "failed"))
     assert.deepStrictEqual(yield* two.sandboxes.stop(ids[0]), { id: ids[0], state: "stopped", exitCode: 5, reason: null })
     assert.deepInclude(yield* two.sandboxes.stop(ids[1]), { state: "failed", exitCode: null })
   }))
@@ -174,12 +177,28 @@ describe("sandboxes", () => {
     assert.deepStrictEqual(meshd.plan.sandboxes.map((sandbox) => sandbox.id), [])
   }))
 
+  it.live("a start whose shim is killed before the program fails at once, and leaves nothing", () => Effect.gen(function*() {
+    const { agent, meshd } = yield* world
+    const { sandboxes, knowledge } = yield* agent
+    let letGo = () => {}
+    meshd.gate = new Promise((resolve) => { letGo = () => resolve(undefined) })
+    const starting = yield* Effect.forkChild(Effect.flip(sandboxes.start(wanted(["sleep", "1000"]))))
+    yield* Effect.sleep("5 millis").pipe(Effect.repeat({ until: () => knowledge.running.has(ids[0]) }))
+    const held = knowledge.running.get(ids[0])!
+    const shim = (yield* readShim(sandboxes.folder(ids[0])))!
+    process.kill(shim.pid, "SIGKILL")
+    yield* gone(shim)
+    letGo()
+    assert.include((yield* Fiber.join(starting)).reason, "its shim was killed while it started")
+    yield* gone(held)
+  }))
+
   it.live("one that nobody wants any more is stopped and forgotten", () => Effect.gen(function*() {
     const { agent } = yield* world
     const { sandboxes, knowledge } = yield* agent
     yield* sandboxes.start(wanted(["sleep", "1000"]))
     const process = knowledge.running.get(ids[0])!
-    yield* sandboxes.reconcile([])
+    yield* sandboxes.reconcile(Effect.succeed([]))
     yield* gone(process)
     assert.isFalse(existsSync(sandboxes.folder(ids[0])))
     assert.deepStrictEqual(yield* sandboxes.statuses, [])

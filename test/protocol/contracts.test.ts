@@ -7,7 +7,7 @@ import { Api } from "../../src/protocol/http/Api.ts"
 const problems = Object.entries(Problems).filter(([name]) => /^[A-Z]/.test(name)) as unknown as ReadonlyArray<[string, new (fields: object) => { readonly _tag: string; readonly status: number; readonly type: string; readonly title: string }]>
 
 describe("problems", () => {
-  const made = problems.map(([name, Problem]) => ({ name, problem: new Problem({ detail: "d", hint: "h", sandbox: "s" }) }))
+  const made = problems.map(([name, Problem]) => ({ name, problem: new Problem({ detail: "d", hint: "h", sandbox: "s", reason: "left", errors: [] }) }))
   it("each has a type of its own that follows from its name, a status and a title", () => {
     assert.isAbove(made.length, 20)
     assert.strictEqual(new Set(made.map(({ problem }) => problem.type)).size, made.length)

@@ -5,6 +5,7 @@ package main
 import (
 	"flag"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -25,6 +26,7 @@ const memoryBackstop = 320 << 20
 func main() {
 	socket := flag.String("socket", "/run/gstacks/meshd.sock", "control socket; its directory is made with mode 0700")
 	state := flag.String("state", "/var/lib/gstacks/meshd", "state directory")
+	lifeline := flag.Bool("lifeline", false, "end when standard input ends, however its other end dies, and leave no state")
 	level := slog.LevelInfo
 	flag.TextVar(&level, "log-level", level, "debug, info, warn or error")
 	flag.Parse()
@@ -36,20 +38,30 @@ func main() {
 	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
 	slog.SetDefault(log)
 	slog.SetLogLoggerLevel(slog.LevelDebug) // what libraries print through package log
-	if err := run(*socket, *state, log); err != nil {
+	if err := run(*socket, *state, *lifeline, log); err != nil {
 		log.Error("cannot run", "error", err)
 		os.Exit(1)
 	}
 }
 
-// run serves until SIGTERM or SIGINT.
-func run(socket, state string, log *slog.Logger) error {
+// run serves until SIGTERM or SIGINT, or with lifeline until standard input ends; then
+// nobody is left who would remove the keys that it has.
+func run(socket, state string, lifeline bool, log *slog.Logger) error {
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT)
+	if lifeline {
+		go func() {
+			io.Copy(io.Discard, os.Stdin)
+			stop <- syscall.SIGHUP
+		}()
+	}
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryBackstop)
 	}
 	node.Silence()
+	if lifeline {
+		defer os.RemoveAll(state)
+	}
 	d, err := daemon.New(version, state, log)
 	if err != nil {
 		return err

@@ -37,9 +37,19 @@ type Handler func(ctx context.Context, method string, params json.RawMessage) (a
 
 // Server answers on one listener.
 type Server struct {
-	handler Handler
-	events  *Hub
-	log     *slog.Logger
+	handler     Handler
+	events      *Hub
+	log         *slog.Logger
+	connections uint64 // accepted so far; Serve's
+}
+
+type connectionKey struct{}
+
+// Connection is the number of the connection that a request came over; later ones
+// have higher numbers.
+func Connection(ctx context.Context) uint64 {
+	n, _ := ctx.Value(connectionKey{}).(uint64)
+	return n
 }
 
 // New makes a server whose subscribers hear events.
@@ -64,7 +74,8 @@ func (s *Server) Serve(l *net.UnixListener) {
 			c.Close()
 			continue
 		}
-		go s.serve(c)
+		s.connections++
+		go s.serve(c, s.connections)
 	}
 }
 
@@ -80,9 +91,9 @@ type response struct {
 	Error  *Error          `json:"error,omitempty"`
 }
 
-func (s *Server) serve(c *net.UnixConn) {
+func (s *Server) serve(c *net.UnixConn, number uint64) {
 	conn := &connection{c: c}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.WithValue(context.Background(), connectionKey{}, number))
 	var working sync.WaitGroup
 	defer func() { cancel(); c.Close(); working.Wait() }()
 	slots := make(chan struct{}, maxInFlight)

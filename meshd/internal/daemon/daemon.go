@@ -11,12 +11,14 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
 	"gstacks/meshd/internal/api"
 	"gstacks/meshd/internal/dns"
 	"gstacks/meshd/internal/engine"
+	"gstacks/meshd/internal/forward"
 	"gstacks/meshd/internal/node"
 	"gstacks/meshd/internal/relay"
 	"gstacks/meshd/internal/sandbox"
@@ -30,13 +32,17 @@ type Daemon struct {
 	lock     *os.File
 	events   *api.Hub
 	counters counters
+	refusals refusals
 	memory   memory
 	flows    *relay.Table
 	engine   *engine.Engine
 	nodes    *node.Nodes
 	pending  chan struct{} // mesh streams whose preface has not been judged yet
-	tun      error         // why there is no kernel transport, or nil
-	netns    bool
+	forwards *forward.Table
+	// forwarded counts the mesh streams that forwards have asked for.
+	forwarded atomic.Int64
+	tun       error // why there is no kernel transport, or nil
+	netns     bool
 }
 
 // pendingStreams bounds what peers can hold open before they are known.
@@ -54,11 +60,12 @@ func New(version, dir string, log *slog.Logger) (*Daemon, error) {
 	d.netns = canUseNamespaces()
 	budget := relay.Budget()
 	d.flows = relay.NewTable(budget, d.instance, d.flowChanged)
-	d.engine = engine.New(d.openSandbox, d.flows.Revoke, func(s engine.SandboxStatus) { d.events.Publish("sandbox", s) })
+	d.engine = engine.New(d.openSandbox, d.revoke, d.flows.Limit, func(s engine.SandboxStatus) { d.events.Publish("sandbox", s) })
 	d.nodes = node.NewNodes(dir, log, node.Hooks{
 		Changed: func(s node.Status) { d.events.Publish("node", s) },
 		Stream:  d.inbound,
 	})
+	d.forwards = forward.NewTable(d.forward, log)
 	log.Info("started", "instance", d.instance, "version", version, "tun", d.tun == nil, "tunReason", d.tun, "netns", d.netns, "flowBudget", budget)
 	return d, nil
 }
@@ -68,11 +75,22 @@ func (d *Daemon) Events() *api.Hub { return d.events }
 
 // Close ends it in order: sandboxes refuse, flows are reset, nodes leave the mesh.
 func (d *Daemon) Close() {
+	d.forwards.CloseAll()
 	d.engine.Close()
-	closed := d.flows.RevokeAll()
+	closed := d.flows.Stop()
 	d.nodes.Close()
 	d.lock.Close()
-	d.log.Info("stopped", "closedFlows", closed)
+	d.log.Info("stopped", "closedFlows", len(closed))
+}
+
+// revoke resets the flows of the permits, and names the streams.
+func (d *Daemon) revoke(permits ...string) []engine.Stream {
+	ended := d.flows.Revoke(permits...)
+	streams := make([]engine.Stream, len(ended))
+	for i, f := range ended {
+		streams[i] = engine.Stream{Permit: f.Permit, ID: f.Stream}
+	}
+	return streams
 }
 
 func (d *Daemon) openSandbox(ref sandbox.Ref, permitted []netip.AddrPort, zone *dns.Zone) (engine.Handle, error) {

@@ -44,13 +44,21 @@ func (d *Daemon) admit(n *node.Node, stream net.Conn) (flow *relay.Flow, source,
 	ctx, cancel := context.WithTimeout(context.Background(), judgeDeadline)
 	defer cancel()
 	p, no := readPreface(n, stream)
+	if no == nil && p.Probe && p.Pad != "" {
+		padded(stream, p)
+		return nil, nil, nil
+	}
+	start := time.Now()
 	if no == nil {
 		var permit engine.Inbound
 		if permit, flow, no = d.judge(ctx, n, stream, p); no == nil {
-			return d.connect(ctx, n, stream, p, permit, flow)
+			return d.connect(ctx, n, stream, p, permit, flow, time.Since(start))
 		}
 	}
-	if no.v.Code == wire.Denied {
+	if p.Probe {
+		no.v.JudgeMicros = time.Since(start).Microseconds()
+	}
+	if no.v.Code == wire.Denied && !p.Probe {
 		d.counters.Denied.Add(1)
 	}
 	refuse(stream, no)
@@ -85,11 +93,14 @@ func (d *Daemon) judge(ctx context.Context, n *node.Node, stream net.Conn, p wir
 	ok := d.engine.WithInbound(door, func(i *engine.Inbound) {
 		permit = *i
 		if !p.Probe {
-			flow, err = d.flows.Open(inboundInfo(i), nil)
+			flow, err = d.flows.Open(inboundInfo(i, p.Trace), nil)
 		}
 	})
 	switch {
 	case !ok:
+		if !p.Probe {
+			d.refusals.add(door)
+		}
 		return permit, nil, no(wire.Denied, "no permit for this source, alias and port")
 	case err != nil:
 		return permit, nil, no(wire.Limit, err.Error())
@@ -99,23 +110,24 @@ func (d *Daemon) judge(ctx context.Context, n *node.Node, stream net.Conn, p wir
 
 // connect reaches the app and sends the verdict. The stream joins the flow only
 // with it: until then a failure has to be answered, not reset.
-func (d *Daemon) connect(ctx context.Context, n *node.Node, stream net.Conn, p wire.Preface, permit engine.Inbound, flow *relay.Flow) (*relay.Flow, *relay.Side, *relay.Side) {
+func (d *Daemon) connect(ctx context.Context, n *node.Node, stream net.Conn, p wire.Preface, permit engine.Inbound, flow *relay.Flow, judged time.Duration) (*relay.Flow, *relay.Side, *relay.Side) {
 	start := time.Now()
-	dialing, cancel := context.WithTimeout(ctx, appDeadline)
-	conn, err := d.engine.Dial(dialing, permit.Sandbox, permit.Port)
-	cancel()
+	conn, err := d.engine.Reach(ctx, &permit, appDeadline)
 	if err != nil {
 		if flow != nil {
 			flow.Fail(relay.Unreachable, err)
 		}
-		refuse(stream, no(wire.Unreachable, err.Error()))
+		r := no(wire.Unreachable, err.Error())
+		if p.Probe {
+			r.v.JudgeMicros, r.v.ConnectMicros = judged.Microseconds(), time.Since(start).Microseconds()
+		}
+		refuse(stream, r)
 		return nil, nil, nil
 	}
 	verdict := wire.Verdict{OK: true, Framed: n.Chunked(), ConnectMicros: time.Since(start).Microseconds()}
 	if p.Probe {
-		conn.Close()
-		wire.WriteFrame(stream, verdict)
-		stream.Close()
+		verdict.JudgeMicros = judged.Microseconds()
+		probed(stream, p, conn, verdict)
 		return nil, nil, nil
 	}
 	source, app := relay.Mesh(stream, p.Framed, n.Chunked()), relay.Local(conn)
@@ -131,9 +143,9 @@ func (d *Daemon) connect(ctx context.Context, n *node.Node, stream net.Conn, p w
 	return flow, source, app
 }
 
-func inboundInfo(i *engine.Inbound) relay.Info {
-	return relay.Info{Direction: "inbound", Permit: i.ID, Network: i.Network, Alias: i.Alias, Port: i.Port,
-		Source: i.Source, Target: i.Sandbox, Peer: i.Node, Rules: i.Rules}
+func inboundInfo(i *engine.Inbound, stream string) relay.Info {
+	return relay.Info{Stream: stream, Direction: "inbound", Permit: i.ID, Network: i.Network, Alias: i.Alias, Port: i.Port,
+		Source: i.Source, Target: i.Target(), Peer: i.Node, Rules: i.Rules, Limits: i.Limits}
 }
 
 // refusal is a verdict that says no.

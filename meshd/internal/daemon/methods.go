@@ -25,7 +25,7 @@ func (d *Daemon) Handle(ctx context.Context, method string, params json.RawMessa
 	case "subscribe": // a second one on the same connection changes nothing
 		return struct{}{}, nil
 	case "apply":
-		return call(params, d.apply)
+		return call(params, func(r engine.Request) (any, error) { return d.apply(api.Connection(ctx), r) })
 	case "join":
 		// A join outlives the connection that asked for it: it uses up a key.
 		return call(params, func(p joinParams) (any, error) { return d.join(context.WithoutCancel(ctx), p) })
@@ -35,10 +35,22 @@ func (d *Daemon) Handle(ctx context.Context, method string, params json.RawMessa
 		return d.status(), nil
 	case "flows":
 		return call(params, d.listFlows)
+	case "flowCounts":
+		return call(params, d.countFlows)
+	case "refusals":
+		return d.takeRefusals(), nil
 	case "probe":
 		return call(params, func(p probeParams) (any, error) { return d.probe(ctx, p) })
 	case "connect":
 		return call(params, func(p connectParams) (any, error) { return d.tryConnect(ctx, p) })
+	case "listen":
+		return call(params, d.listen)
+	case "unlisten":
+		return call(params, d.unlisten)
+	case "forwards":
+		return map[string]any{"forwards": d.forwards.List()}, nil
+	case "ping":
+		return call(params, func(p pingParams) (any, error) { return d.ping(ctx, p) })
 	case "trim":
 		trim()
 		return struct{}{}, nil
@@ -86,8 +98,8 @@ func (d *Daemon) hello(p helloParams) (any, error) {
 	}{protocolVersion, d.version, os.Getpid(), d.instance, d.engine.Generation(), c}, nil
 }
 
-func (d *Daemon) apply(r engine.Request) (any, error) {
-	result, err := d.engine.Apply(r)
+func (d *Daemon) apply(connection uint64, r engine.Request) (any, error) {
+	result, err := d.engine.Apply(connection, r)
 	var mismatch *engine.MismatchError
 	var plan engine.PlanError
 	switch {
@@ -95,6 +107,8 @@ func (d *Daemon) apply(r engine.Request) (any, error) {
 		return nil, &api.Error{Code: "generation_mismatch", Message: err.Error(), Data: map[string]uint64{"generation": mismatch.Loaded}}
 	case errors.As(err, &plan):
 		return nil, badRequest(err.Error())
+	case errors.Is(err, engine.ErrSuperseded):
+		return nil, &api.Error{Code: "superseded", Message: err.Error()}
 	case err != nil:
 		return nil, err
 	}
@@ -173,10 +187,8 @@ type connectParams struct {
 
 // tryConnect tells whether a sandbox's app listens.
 func (d *Daemon) tryConnect(ctx context.Context, p connectParams) (any, error) {
-	ctx, cancel := context.WithTimeout(ctx, appDeadline)
-	defer cancel()
 	start := time.Now()
-	c, err := d.engine.Dial(ctx, p.Sandbox, p.Port)
+	c, err := d.engine.Dial(ctx, p.Sandbox, p.Port, appDeadline)
 	if err != nil {
 		return nil, &api.Error{Code: connectCode(err), Message: err.Error()}
 	}

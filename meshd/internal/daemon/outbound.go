@@ -10,6 +10,7 @@ import (
 	"gstacks/meshd/internal/engine"
 	"gstacks/meshd/internal/node"
 	"gstacks/meshd/internal/relay"
+	"gstacks/meshd/internal/socket"
 	"gstacks/meshd/internal/wire"
 )
 
@@ -21,7 +22,7 @@ const (
 var errNoNode = errors.New("this host has not joined the network's mesh")
 
 // outbound takes a stream that a sandbox opened to a virtual address.
-func (d *Daemon) outbound(sandbox string, original netip.AddrPort, c *net.TCPConn) {
+func (d *Daemon) outbound(sandbox string, original netip.AddrPort, c *socket.Conn) {
 	var (
 		permit  engine.Outbound
 		version uint64
@@ -36,7 +37,7 @@ func (d *Daemon) outbound(sandbox string, original netip.AddrPort, c *net.TCPCon
 	switch {
 	case !ok:
 		d.counters.Denied.Add(1)
-		abort(c)
+		c.Close() // resets
 	case err != nil: // no budget: Open has reset the stream and told so
 	case permit.Target.Kind == engine.ToSandbox:
 		d.local(flow, source, permit)
@@ -47,7 +48,7 @@ func (d *Daemon) outbound(sandbox string, original netip.AddrPort, c *net.TCPCon
 
 func outboundInfo(o *engine.Outbound) relay.Info {
 	info := relay.Info{Direction: "outbound", Permit: o.ID, Network: o.Network, Alias: o.Alias, Port: o.Port,
-		Source: o.Sandbox, Target: o.Target.Node, Peer: o.Target.Node, Rules: o.Rules}
+		Source: o.AskedBy(), Target: o.Target.Node, Peer: o.Target.Node, Rules: o.Rules, Limits: o.Limits}
 	if o.Target.Kind == engine.ToSandbox {
 		info.Direction, info.Target, info.Peer = "local", o.Target.Sandbox, ""
 	}
@@ -56,9 +57,7 @@ func outboundInfo(o *engine.Outbound) relay.Info {
 
 // local joins two sandboxes of this host, with no mesh between.
 func (d *Daemon) local(flow *relay.Flow, source *relay.Side, permit engine.Outbound) {
-	ctx, cancel := context.WithTimeout(context.Background(), appDeadline)
-	app, err := d.engine.Dial(ctx, permit.Target.Sandbox, permit.Port)
-	cancel()
+	app, err := d.engine.Dial(context.Background(), permit.Target.Sandbox, permit.Port, appDeadline)
 	if err != nil {
 		flow.Fail(relay.Unreachable, err)
 		return
@@ -72,7 +71,7 @@ func (d *Daemon) local(flow *relay.Flow, source *relay.Side, permit engine.Outbo
 // remote opens a mesh stream, and lets the client's bytes flow before the verdict.
 func (d *Daemon) remote(flow *relay.Flow, source *relay.Side, permit engine.Outbound, version uint64) {
 	stream, n, err := d.dial(context.Background(), permit.Target.Address, wire.Preface{Network: permit.Network, Alias: permit.Alias,
-		Port: permit.Port, Source: permit.Sandbox, Version: version, Trace: flow.ID()})
+		Port: permit.Port, Source: permit.AskedBy(), Version: version, Trace: flow.ID()})
 	if err != nil {
 		flow.Fail(relay.Unreachable, err)
 		return
@@ -82,7 +81,7 @@ func (d *Daemon) remote(flow *relay.Flow, source *relay.Side, permit engine.Outb
 		return
 	}
 	flow.Relay(source, target, func() (relay.End, error) {
-		v, err := readVerdict(stream)
+		v, err := readVerdict(context.Background(), stream)
 		switch {
 		case err != nil:
 			return relay.Unreachable, err
@@ -116,9 +115,14 @@ func (d *Daemon) introduce(p wire.Preface) (*node.Node, []byte, error) {
 	return n, frame, err
 }
 
-func readVerdict(stream net.Conn) (wire.Verdict, error) {
+// readVerdict waits for what the target says, for verdictDeadline and no longer than ctx.
+func readVerdict(ctx context.Context, stream net.Conn) (wire.Verdict, error) {
 	stream.SetReadDeadline(time.Now().Add(verdictDeadline))
+	stop := context.AfterFunc(ctx, func() { stream.SetReadDeadline(time.Unix(1, 0)) })
 	v, err := wire.ReadVerdict(stream)
+	if !stop() {
+		return wire.Verdict{}, ctx.Err()
+	}
 	stream.SetReadDeadline(time.Time{})
 	return v, err
 }
@@ -128,7 +132,7 @@ func endOf(c wire.Code) relay.End {
 	case wire.Unreachable:
 		return relay.Unreachable
 	case wire.Limit:
-		return relay.Limit
+		return relay.Limited
 	}
 	return relay.Refused
 }

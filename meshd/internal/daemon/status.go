@@ -5,6 +5,7 @@ import (
 
 	"gstacks/meshd/internal/engine"
 	"gstacks/meshd/internal/node"
+	"gstacks/meshd/internal/process"
 	"gstacks/meshd/internal/relay"
 )
 
@@ -26,7 +27,7 @@ func (c *counters) count(e relay.Event) {
 		c.Refused.Add(1)
 	case relay.Unreachable:
 		c.Unreachable.Add(1)
-	case relay.Limit:
+	case relay.Limited:
 		c.Limited.Add(1)
 	case relay.Revoked:
 		c.Revoked.Add(1)
@@ -46,22 +47,33 @@ type statusResult struct {
 	Networks   []node.Status          `json:"networks"`
 	Sandboxes  []engine.SandboxStatus `json:"sandboxes"`
 	Flows      int                    `json:"flows"`
-	Counters   map[string]int64       `json:"counters"`
-	Memory     memoryFigures          `json:"memory"`
+	// Descriptors are left out where they cannot be counted.
+	Descriptors *process.Descriptors `json:"descriptors,omitempty"`
+	Counters    map[string]int64     `json:"counters"`
+	Memory      memoryFigures        `json:"memory"`
 }
 
 func (d *Daemon) status() statusResult {
 	return statusResult{d.instance, d.engine.Generation(), d.nodes.Statuses(), d.engine.Sandboxes(), d.flows.Count(),
-		d.counters.snapshot(), measure()}
+		process.OpenDescriptors(), d.counters.snapshot(), measure()}
 }
 
 type flowsParams struct {
 	Limit int `json:"limit"`
 }
 
-func (d *Daemon) listFlows(p flowsParams) (any, error) {
+func (p flowsParams) limit() int {
 	if p.Limit <= 0 || p.Limit > mostFlows {
-		p.Limit = mostFlows
+		return mostFlows
 	}
-	return map[string]any{"flows": d.flows.List(p.Limit)}, nil
+	return p.Limit
+}
+
+func (d *Daemon) listFlows(p flowsParams) (any, error) {
+	return map[string]any{"flows": d.flows.List(p.limit())}, nil
+}
+
+func (d *Daemon) countFlows(p flowsParams) (any, error) {
+	permits, left := d.flows.Counts(p.limit())
+	return map[string]any{"permits": permits, "left": left}, nil
 }

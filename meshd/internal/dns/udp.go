@@ -64,7 +64,7 @@ func ServeUDP(c *net.UDPConn, zone func() *Zone) {
 		}
 		batches.Put(b)
 		b = nil
-		return failed != unix.EAGAIN && failed != unix.EINTR
+		return failed != unix.EAGAIN
 	}
 	for {
 		if raw.Read(read) != nil {
@@ -105,7 +105,6 @@ func (b *batch) send(raw syscall.RawConn, n int) {
 			switch failed {
 			case 0:
 				sent += done
-			case unix.EINTR:
 			case unix.EAGAIN:
 				return false
 			default:
@@ -116,7 +115,14 @@ func (b *batch) send(raw syscall.RawConn, n int) {
 	})
 }
 
+// mmsg tells Go's scheduler although it cannot block: a batch takes so long that another
+// thread had better go on meanwhile. Untold it answered 6 % fewer queries, and on a busy
+// processor only a fifth as many.
 func mmsg(call, fd uintptr, messages []mmsghdr) (int, syscall.Errno) {
-	n, _, failed := unix.Syscall6(call, fd, uintptr(unsafe.Pointer(&messages[0])), uintptr(len(messages)), unix.MSG_DONTWAIT, 0, 0)
-	return int(n), failed
+	for {
+		n, _, failed := unix.Syscall6(call, fd, uintptr(unsafe.Pointer(&messages[0])), uintptr(len(messages)), unix.MSG_DONTWAIT, 0, 0)
+		if failed != unix.EINTR {
+			return int(n), failed
+		}
+	}
 }

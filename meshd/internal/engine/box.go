@@ -4,19 +4,25 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"gstacks/meshd/internal/dns"
 	"gstacks/meshd/internal/sandbox"
+	"gstacks/meshd/internal/socket"
 )
 
 // Handle is an open sandbox; *sandbox.Sandbox is one.
 type Handle interface {
 	Update(add, remove []netip.AddrPort) error
 	SetZone(*dns.Zone)
-	Dial(ctx context.Context, port uint16) (*net.TCPConn, error)
+	Dial(ctx context.Context, port uint16, within time.Duration) (*socket.Conn, error)
+	Enter(ctx context.Context, to netip.AddrPort, within time.Duration) error
+	Resolve(ctx context.Context, name string, within time.Duration) (netip.Addr, error)
 	Ports() (listener, dns uint16)
+	Refused() ([]sandbox.Refused, error)
 	Gone() <-chan struct{}
 	Close() error
 }
@@ -50,19 +56,34 @@ type SandboxStatus struct {
 }
 
 // Dial connects to a port inside a sandbox of this host.
-func (e *Engine) Dial(ctx context.Context, sandbox string, port uint16) (*net.TCPConn, error) {
+func (e *Engine) Dial(ctx context.Context, sandbox string, port uint16, within time.Duration) (*socket.Conn, error) {
+	h, err := e.Sandbox(sandbox)
+	if err != nil {
+		return nil, err
+	}
+	return h.Dial(ctx, port, within)
+}
+
+// Reach connects to what an inbound permit leads to.
+func (e *Engine) Reach(ctx context.Context, i *Inbound, within time.Duration) (*socket.Conn, error) {
+	if i.Loopback != 0 {
+		return socket.Loopback(ctx, socket.Here(unix.AF_INET), socket.Here(unix.AF_INET6), i.Loopback, within)
+	}
+	return e.Dial(ctx, i.Sandbox, i.Port, within)
+}
+
+// Sandbox is one of this host, if it is ready.
+func (e *Engine) Sandbox(sandbox string) (Handle, error) {
 	e.state.mu.RLock()
+	defer e.state.mu.RUnlock()
 	b := e.state.sandboxes[sandbox]
-	if b == nil {
-		e.state.mu.RUnlock()
+	switch {
+	case b == nil:
 		return nil, ErrUnknownSandbox
+	case b.handle == nil:
+		return nil, fmt.Errorf("sandbox %s is %s", sandbox, b.state)
 	}
-	h, state := b.handle, b.state
-	e.state.mu.RUnlock()
-	if h == nil {
-		return nil, fmt.Errorf("sandbox %s is %s", sandbox, state)
-	}
-	return h.Dial(ctx, port)
+	return b.handle, nil
 }
 
 // Sandboxes lists every sandbox of the plan.

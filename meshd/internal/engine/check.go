@@ -144,8 +144,10 @@ func (s *state) checkInbound(c *Change[Inbound]) error {
 	for _, p := range c.Upsert {
 		holder := s.doors[p.door()]
 		switch {
-		case p.ID == "" || p.Network == "" || p.Node == "" || p.Source == "" || p.Alias == "" || p.Port == 0 || p.Sandbox == "":
-			return fmt.Errorf("inbound permit %q: needs id, network, node, source, alias, port and sandbox", p.ID)
+		case p.ID == "" || p.Network == "" || p.Node == "" || p.Source == "" || p.Alias == "" || p.Port == 0:
+			return fmt.Errorf("inbound permit %q: needs id, network, node, source, alias and port", p.ID)
+		case (p.Sandbox == "") == (p.Loopback == 0):
+			return fmt.Errorf("inbound permit %s: needs a sandbox or a port of the loopback, and not both", p.ID)
 		case !p.Frozen && (taken[p.door()] != "" && taken[p.door()] != p.ID || holder != nil && !leaving[holder.ID]):
 			return fmt.Errorf("inbound permit %s: another permit has the same network, node, source, alias and port", p.ID)
 		}

@@ -5,15 +5,16 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 )
 
 // parallelSandboxes bounds the namespaces that are worked on at once.
 const parallelSandboxes = 8
 
-// enforce brings a checked delta into force. What is withdrawn ends at once, with
-// its flows; what is granted is known before the kernel lets it in; and sandboxes
+// enforce brings a checked delta into force, and tells which streams ended, and when
+// the last had. What is withdrawn ends at once, with its flows; what is granted is known before the kernel lets it in; and sandboxes
 // that have to be opened come last, because nothing else should wait for them.
-func (e *Engine) enforce(d delta, zones map[string]zone) (results []SandboxResult, closed int) {
+func (e *Engine) enforce(d delta, zones map[string]zone) (results []SandboxResult, ended endings, at time.Time) {
 	s := e.state
 	work := e.plan(&d, zones)
 
@@ -22,9 +23,10 @@ func (e *Engine) enforce(d delta, zones map[string]zone) (results []SandboxResul
 	for _, id := range d.Zones.Remove {
 		delete(s.zones, id)
 	}
-	revoked := append(s.withdraw(d), s.grant(d)...)
+	gone := append(s.withdraw(d), e.grant(d)...)
 	s.mu.Unlock()
-	closed = e.revoke(revoked...)
+	ended = e.end(gone)
+	at = time.Now()
 
 	e.each(work.open(), func(b *box) { e.update(b, work[b.spec.ID]) })
 	e.each(work.shut(), func(b *box) { e.open(b) })
@@ -40,11 +42,13 @@ func (e *Engine) enforce(d delta, zones map[string]zone) (results []SandboxResul
 	e.changed = make(chan struct{})
 	results = s.results(work)
 	s.mu.Unlock()
-	return results, closed
+	return results, ended, at
 }
 
-// grant enters the upserted permits and returns those whose flows lead elsewhere.
-func (s *state) grant(d delta) (revoked []string) {
+// grant enters the upserted permits and returns those whose flows lead elsewhere. What
+// is open counts under a permit's new limits before another stream is let in.
+func (e *Engine) grant(d delta) (gone []withdrawn) {
+	s := e.state
 	for i := range d.Outbound.Upsert {
 		o := &d.Outbound.Upsert[i]
 		old := s.outbound[o.ID]
@@ -52,8 +56,9 @@ func (s *state) grant(d delta) (revoked []string) {
 			continue
 		}
 		if old != nil && !old.sameWay(o) {
-			revoked = append(revoked, o.ID)
+			gone = append(gone, old.withdrawn())
 		}
+		e.limit(o.ID, o.Limits)
 		s.putOutbound(o)
 	}
 	for i := range d.Inbound.Upsert {
@@ -63,28 +68,29 @@ func (s *state) grant(d delta) (revoked []string) {
 			continue
 		}
 		if old != nil && !old.sameWay(p) {
-			revoked = append(revoked, p.ID)
+			gone = append(gone, old.withdrawn())
 		}
+		e.limit(p.ID, p.Limits)
 		s.putInbound(p)
 	}
-	return revoked
+	return gone
 }
 
 // withdraw forgets the removed permits and returns those that were there.
-func (s *state) withdraw(d delta) (revoked []string) {
+func (s *state) withdraw(d delta) (gone []withdrawn) {
 	for _, id := range d.Outbound.Remove {
-		if s.outbound[id] != nil {
+		if o := s.outbound[id]; o != nil {
 			s.dropOutbound(id)
-			revoked = append(revoked, id)
+			gone = append(gone, o.withdrawn())
 		}
 	}
 	for _, id := range d.Inbound.Remove {
-		if s.inbound[id] != nil {
+		if p := s.inbound[id]; p != nil {
 			s.dropInbound(id)
-			revoked = append(revoked, id)
+			gone = append(gone, p.withdrawn())
 		}
 	}
-	return revoked
+	return gone
 }
 
 // update changes an open sandbox; one that cannot be changed is closed, so that it

@@ -1,6 +1,9 @@
 package engine
 
-import "time"
+import (
+	"maps"
+	"time"
+)
 
 // expiryCheck bounds how long a timer sleeps: timers stand still while a machine
 // is suspended, the clock on the wall does not. Lookups check the clock anyway;
@@ -49,7 +52,8 @@ func (e *Engine) expire() {
 		}
 	}
 	if len(d.Outbound.Remove)+len(d.Inbound.Remove) > 0 {
-		e.enforce(d, nil)
+		_, ended, _ := e.enforce(d, nil)
+		maps.Copy(e.untold, ended)
 	}
 	e.armExpiry()
 }

@@ -5,10 +5,13 @@
 package engine
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/netip"
 	"slices"
+
+	"gstacks/meshd/internal/relay"
 )
 
 // Network is a network's applied topology version.
@@ -50,42 +53,54 @@ func (t Target) check() error {
 
 // Outbound lets one sandbox reach one alias and port, at its virtual address.
 type Outbound struct {
-	ID        string     `json:"id"`
-	Sandbox   string     `json:"sandbox"`
-	Network   string     `json:"network"`
-	Alias     string     `json:"alias"`
-	Address   netip.Addr `json:"address"`
-	Port      uint16     `json:"port"`
-	Target    Target     `json:"target"`
-	Rules     []string   `json:"rules"`
-	ExpiresAt int64      `json:"expiresAt"`
+	ID        string        `json:"id"`
+	Sandbox   string        `json:"sandbox"`
+	Network   string        `json:"network"`
+	Alias     string        `json:"alias"`
+	Address   netip.Addr    `json:"address"`
+	Port      uint16        `json:"port"`
+	Target    Target        `json:"target"`
+	Rules     []string      `json:"rules"`
+	ExpiresAt int64         `json:"expiresAt"`
+	Limits    []relay.Limit `json:"limits"`
+	// Source is whom the target's permits name, if that is not the sandbox itself: a
+	// command on a developer's machine has its user's right.
+	Source string `json:"source"`
 	// Frozen lets no new stream in, and leaves the open ones alone.
 	Frozen bool `json:"frozen"`
 }
 
 func (o *Outbound) at() netip.AddrPort { return netip.AddrPortFrom(o.Address, o.Port) }
 
+// AskedBy is the source, as the target knows it.
+func (o *Outbound) AskedBy() string { return cmp.Or(o.Source, o.Sandbox) }
+
+func (o *Outbound) withdrawn() withdrawn { return withdrawn{permit: o.ID, network: o.Network} }
+
 // sameWay tells whether flows of o may go on under p.
 func (o *Outbound) sameWay(p *Outbound) bool {
-	return o.Sandbox == p.Sandbox && o.at() == p.at() && o.Network == p.Network && o.Alias == p.Alias && o.Target == p.Target
+	return o.Sandbox == p.Sandbox && o.Source == p.Source && o.at() == p.at() && o.Network == p.Network && o.Alias == p.Alias && o.Target == p.Target
 }
 
 func (o *Outbound) equal(p *Outbound) bool {
-	return o.sameWay(p) && o.Frozen == p.Frozen && o.ExpiresAt == p.ExpiresAt && slices.Equal(o.Rules, p.Rules)
+	return o.sameWay(p) && o.Frozen == p.Frozen && o.ExpiresAt == p.ExpiresAt && slices.Equal(o.Rules, p.Rules) && slices.Equal(o.Limits, p.Limits)
 }
 
-// Inbound lets one source sandbox on one mesh node reach a port of a sandbox here.
+// Inbound lets one source sandbox on one mesh node reach a port of a sandbox here, or
+// on a developer's machine the port Loopback of the machine's own loopback.
 type Inbound struct {
-	ID        string   `json:"id"`
-	Network   string   `json:"network"`
-	Node      string   `json:"node"`
-	Source    string   `json:"source"`
-	Alias     string   `json:"alias"`
-	Port      uint16   `json:"port"`
-	Sandbox   string   `json:"sandbox"`
-	Rules     []string `json:"rules"`
-	ExpiresAt int64    `json:"expiresAt"`
-	Frozen    bool     `json:"frozen"`
+	ID        string        `json:"id"`
+	Network   string        `json:"network"`
+	Node      string        `json:"node"`
+	Source    string        `json:"source"`
+	Alias     string        `json:"alias"`
+	Port      uint16        `json:"port"`
+	Sandbox   string        `json:"sandbox"`
+	Loopback  uint16        `json:"loopback"`
+	Rules     []string      `json:"rules"`
+	ExpiresAt int64         `json:"expiresAt"`
+	Limits    []relay.Limit `json:"limits"`
+	Frozen    bool          `json:"frozen"`
 }
 
 // Door is what an inbound permit is looked up by.
@@ -96,10 +111,24 @@ type Door struct {
 
 func (i *Inbound) door() Door { return Door{i.Network, i.Node, i.Source, i.Alias, i.Port} }
 
-func (i *Inbound) sameWay(p *Inbound) bool { return i.door() == p.door() && i.Sandbox == p.Sandbox }
+func (i *Inbound) withdrawn() withdrawn {
+	return withdrawn{permit: i.ID, network: i.Network, inbound: true}
+}
+
+func (i *Inbound) sameWay(p *Inbound) bool {
+	return i.door() == p.door() && i.Sandbox == p.Sandbox && i.Loopback == p.Loopback
+}
+
+// Target names what is behind the permit.
+func (i *Inbound) Target() string {
+	if i.Loopback != 0 {
+		return fmt.Sprintf("loopback:%d", i.Loopback)
+	}
+	return i.Sandbox
+}
 
 func (i *Inbound) equal(p *Inbound) bool {
-	return i.sameWay(p) && i.Frozen == p.Frozen && i.ExpiresAt == p.ExpiresAt && slices.Equal(i.Rules, p.Rules)
+	return i.sameWay(p) && i.Frozen == p.Frozen && i.ExpiresAt == p.ExpiresAt && slices.Equal(i.Rules, p.Rules) && slices.Equal(i.Limits, p.Limits)
 }
 
 // Change is what a delta says of one kind of thing.

@@ -6,7 +6,9 @@
 // can be connected, accepted from and closed from anywhere afterwards.
 //
 // It promises that no goroutine ever runs in a namespace by accident: a thread
-// that cannot come back is never given back to the scheduler.
+// that cannot come back is never given back to the scheduler. On a developer's
+// machine meshd has its privileges in a user namespace of its own, so none can
+// come back to the machine's network: there each excursion ends its thread.
 package netns
 
 import (
@@ -14,6 +16,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -31,10 +34,19 @@ func init() {
 	home, homeErr = os.Open("/proc/self/ns/net")
 }
 
+// canReturn tells whether a thread that has left may enter this process's first
+// namespace again.
+var canReturn = sync.OnceValue(func() bool {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	return homeErr == nil && enter(home) == nil // from where it is
+})
+
 // Within runs fn on an OS thread inside the namespace f, then brings the thread
-// back. fn must not start goroutines that count on the namespace, and should
-// not block. If the way back fails, an error is returned and the thread is
-// never unlocked: it ends with the calling goroutine, which must not go on.
+// back, or ends it where there is no way back. fn must not start goroutines that
+// count on the namespace, and should not block. If the way back fails, an error is
+// returned and the thread is never unlocked: it ends with the calling goroutine,
+// which must not go on.
 func Within(f *os.File, fn func() error) (err error) {
 	return excursion(func() error { return enter(f) }, fn)
 }
@@ -63,6 +75,9 @@ func excursion(leave, fn func() error) (err error) {
 	if homeErr != nil {
 		return fmt.Errorf("own network namespace is unknown, so there would be no way back: %w", homeErr)
 	}
+	if !canReturn() {
+		return oneWay(leave, fn)
+	}
 	runtime.LockOSThread()
 	if err := leave(); err != nil {
 		runtime.UnlockOSThread()
@@ -76,6 +91,25 @@ func excursion(leave, fn func() error) (err error) {
 		runtime.UnlockOSThread()
 	}()
 	return fn()
+}
+
+// oneWay makes the excursion on a thread that ends with it, and passes a panic on.
+func oneWay(leave, fn func() error) (err error) {
+	var panicked any
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer func() { panicked = recover() }()
+		runtime.LockOSThread() // and never unlocked
+		if err = leave(); err == nil {
+			err = fn()
+		}
+	}()
+	<-done
+	if panicked != nil {
+		panic(panicked)
+	}
+	return err
 }
 
 // enter holds on to the descriptor while it is used: closed and opened again by

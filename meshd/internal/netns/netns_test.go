@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -83,6 +84,21 @@ func TestWithinWhatIsNoNamespace(t *testing.T) {
 		if err := netns.Within(f, func() error { t.Error("was run"); return nil }); err == nil {
 			t.Error("no error")
 		}
+	}
+}
+
+// All of it holds as well where no thread can come back: in a user namespace of
+// its own, as on a developer's machine.
+func TestWithoutAWayBack(t *testing.T) {
+	const again = "GSTACKS_TEST_WITHOUT_A_WAY_BACK"
+	if os.Getenv(again) != "" {
+		return
+	}
+	cmd := exec.Command("unshare", "--user", "--map-current-user", "--keep-caps", "--", os.Args[0], "-test.v")
+	cmd.Env = append(os.Environ(), again+"=1")
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "PASS: TestSocketsStayInTheirNamespace") {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
 

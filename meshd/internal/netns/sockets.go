@@ -15,7 +15,7 @@ import (
 type Sockets struct {
 	Namespace *os.File
 	Family    int
-	Prepare   func(fd int)
+	Prepare   func(fd int) error
 
 	mu     sync.Mutex
 	fds    []int
@@ -51,7 +51,10 @@ func (s *Sockets) fill() error {
 			return fmt.Errorf("make socket: %w", err)
 		}
 		if s.Prepare != nil {
-			s.Prepare(fd)
+			if err := s.Prepare(fd); err != nil {
+				unix.Close(fd)
+				return err
+			}
 		}
 		s.fds = append(s.fds, fd)
 	}

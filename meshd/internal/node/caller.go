@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -14,6 +15,8 @@ import (
 // callerLife bounds how long an identity is believed after the node left the
 // network map.
 const callerLife = time.Second
+
+var errGone = errors.New("the mesh stream has ended")
 
 // callers remembers who stands behind a mesh address.
 type callers struct {
@@ -29,6 +32,9 @@ type caller struct {
 // who returns the stable node id behind a stream. All of a network's agents share
 // one tailscale user, so nothing else identifies them.
 func (c *callers) who(ctx context.Context, client *local.Client, from net.Addr) (string, error) {
+	if from == nil { // gVisor forgets the address of a connection that broke
+		return "", errGone
+	}
 	at, err := netip.ParseAddrPort(from.String())
 	if err != nil {
 		return "", fmt.Errorf("mesh stream from %v: %w", from, err)

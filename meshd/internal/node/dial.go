@@ -18,8 +18,9 @@ const (
 )
 
 // Dial opens a stream to a peer's meshd, with first as its first bytes. A peer
-// that is not ready yet is waited for, shortly; an address that is no peer's fails,
-// because the library would dial it on the host's own network otherwise.
+// that is not ready yet is waited for, shortly; one that does not answer at once is
+// woken; an address that is no peer's fails, because the library would dial it on the
+// host's own network otherwise.
 func (n *Node) Dial(ctx context.Context, to netip.Addr, first []byte) (net.Conn, error) {
 	if to == n.self {
 		return nil, fmt.Errorf("%v is this node itself: the permit should lead to a sandbox", to)
@@ -35,6 +36,7 @@ func (n *Node) Dial(ctx context.Context, to netip.Addr, first []byte) (net.Conn,
 		if !again {
 			return n.carrier.dial(ctx, at, first)
 		}
+		n.wakeAt(to)
 		// Says nothing before it has won, so that the target sees one stream.
 		return n.carrier.dial(ctx, at, nil)
 	}, first)

@@ -62,7 +62,7 @@ func start(ctx context.Context, c Config, log *slog.Logger, hooks Hooks) (*Node,
 		n.carrier.close()
 		return nil, err
 	}
-	n.self = self
+	n.self, n.waker = self, newWaker()
 	watching, stop := context.WithCancel(context.Background())
 	n.stop = stop
 	n.update(func(s *Status) { s.State, s.NodeID, s.Address = Up, id, self.String() })

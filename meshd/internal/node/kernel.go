@@ -56,7 +56,7 @@ func newKernel() (k *kernel, err error) {
 		ns.Close()
 		return nil, err
 	}
-	k.sockets = &netns.Sockets{Namespace: ns, Family: unix.AF_INET}
+	k.sockets = &netns.Sockets{Namespace: ns, Family: unix.AF_INET, Prepare: ackWithData}
 	return k, nil
 }
 

@@ -59,6 +59,7 @@ type Node struct {
 	stop     context.CancelFunc
 	done     sync.WaitGroup
 	callers  callers
+	waker    *waker
 	resumed  bool // came up from saved state: peers may hold sessions that are dead
 
 	mu      sync.Mutex
@@ -88,7 +89,7 @@ func (n *Node) Caller(ctx context.Context, c net.Conn) (string, error) {
 
 // update enters a new view of the node and tells when it differs. It returns the
 // peers that have become ready.
-func (n *Node) update(change func(*Status)) (woken []netip.Addr) {
+func (n *Node) update(change func(*Status)) (woken []Peer) {
 	n.mu.Lock()
 	next := n.status
 	change(&next)
@@ -98,10 +99,10 @@ func (n *Node) update(change func(*Status)) (woken []netip.Addr) {
 	}
 	ready := make(map[netip.Addr]bool, len(next.Peers))
 	for _, p := range next.Peers {
-		if a, err := netip.ParseAddr(p.Address); err == nil && p.Ready {
-			ready[a] = true
-			if !n.ready[a] {
-				woken = append(woken, a)
+		if p.Ready {
+			ready[p.address] = true
+			if !n.ready[p.address] {
+				woken = append(woken, p)
 			}
 		}
 	}
@@ -133,6 +134,7 @@ func (n *Node) accept() {
 func (n *Node) Close() {
 	n.stop()
 	n.listener.Close()
+	n.waker.close()
 	n.done.Wait() // else the library waits, up to 5 s, for those who ask it
 	n.server.Close()
 	n.carrier.close()

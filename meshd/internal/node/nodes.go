@@ -86,19 +86,21 @@ func (n *Nodes) Join(ctx context.Context, c Config) (Status, error) {
 	node, err := Join(ctx, c, n.log, Hooks{Stream: n.hooks.Stream, Changed: func(st Status) { s.tell(st); n.hooks.Changed(st) }})
 	if err != nil {
 		st := s.last()
-		st.State, st.Error, st.Peers = Failed, err.Error(), []Peer{}
+		st.Network, st.State, st.Error, st.Peers = c.Network, Failed, err.Error(), []Peer{}
 		s.tell(st)
 		n.hooks.Changed(st)
 		return Status{}, err
 	}
 	n.mu.Lock()
 	stopped := n.stopped
+	if !stopped {
+		s.put(node)
+	}
 	n.mu.Unlock()
 	if stopped {
 		node.Close()
 		return Status{}, ErrStopping
 	}
-	s.put(node)
 	return node.Status(), nil
 }
 
@@ -114,11 +116,7 @@ func (n *Nodes) Leave(network string, forget bool) error {
 		s.put(nil)
 		up.Close()
 	}
-	n.mu.Lock()
-	if n.slots[network] == s {
-		delete(n.slots, network)
-	}
-	n.mu.Unlock()
+	s.tell(Status{}) // the slot stays: a join may be waiting for it
 	if forget {
 		return os.RemoveAll(n.stateDir(network))
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"tailscale.com/ipn/ipnstate"
+	"tailscale.com/types/key"
 )
 
 // State is how far a node's join has come.
@@ -45,6 +46,9 @@ type Peer struct {
 	Path     string `json:"path"`
 	Endpoint string `json:"endpoint,omitempty"`
 	Relay    string `json:"relay,omitempty"`
+
+	address netip.Addr
+	key     key.NodePublic
 }
 
 func peersOf(st *ipnstate.Status) []Peer {
@@ -56,7 +60,7 @@ func peersOf(st *ipnstate.Status) []Peer {
 		}
 		peer := Peer{NodeID: string(p.ID), Address: address.String(), HostName: p.HostName, Online: p.Online,
 			Ready: p.Relay != "" || p.CurAddr != "" || len(p.Addrs) > 0,
-			Path:  "none", Endpoint: p.CurAddr, Relay: p.Relay}
+			Path:  "none", Endpoint: p.CurAddr, Relay: p.Relay, address: address, key: p.PublicKey}
 		switch {
 		case p.CurAddr != "":
 			peer.Path = "direct"

@@ -2,18 +2,15 @@ package node
 
 import (
 	"context"
-	"net/netip"
 	"time"
 
 	"tailscale.com/ipn"
-	"tailscale.com/tailcfg"
 )
 
 const (
 	pollEager  = 100 * time.Millisecond // while an online peer is not ready
 	pollSteady = 5 * time.Second
 	eagerFor   = 15 * time.Second // since the peers last changed
-	wakeWait   = 2 * time.Second
 )
 
 // watch keeps the status up to date: at once when the library tells of a change,
@@ -44,8 +41,9 @@ func (n *Node) watch(ctx context.Context) {
 // listen turns the library's notifications into kicks, and its states into ours.
 // The library ends a watch that does not keep up; then it is begun again.
 func (n *Node) listen(ctx context.Context, kick chan<- struct{}) {
+	known := sessions{}
 	for ctx.Err() == nil {
-		bus, err := n.client.WatchIPNBus(ctx, ipn.NotifyInitialState|ipn.NotifyPeerChanges|ipn.NotifyNoNetMap)
+		bus, err := n.client.WatchIPNBus(ctx, ipn.NotifyInitialState|ipn.NotifyPeerChanges|ipn.NotifyNoNetMap|ipn.NotifyPeerWireGuardState)
 		for err == nil {
 			var told ipn.Notify
 			if told, err = bus.Next(); err != nil {
@@ -53,6 +51,9 @@ func (n *Node) listen(ctx context.Context, kick chan<- struct{}) {
 			}
 			if told.State != nil {
 				n.follow(*told.State)
+			}
+			for _, id := range known.note(told.PeerState) {
+				n.wakeLost(id)
 			}
 			select {
 			case kick <- struct{}{}:
@@ -97,22 +98,12 @@ func (n *Node) refresh(ctx context.Context) (waiting bool) {
 		}
 	})
 	if n.resumed {
-		for _, a := range woken {
-			n.done.Go(func() { n.wake(ctx, a) })
+		for _, p := range woken {
+			n.wake(p, false)
 		}
 	}
 	for _, p := range peers {
 		waiting = waiting || p.Online && !p.Ready
 	}
 	return waiting
-}
-
-// wake makes a peer's session fresh after this node was restarted: the peer would
-// go on with the old one, and its first packets would be lost for 5 s.
-func (n *Node) wake(ctx context.Context, peer netip.Addr) {
-	ctx, cancel := context.WithTimeout(ctx, wakeWait)
-	defer cancel()
-	if _, err := n.client.Ping(ctx, peer, tailcfg.PingTSMP); err != nil {
-		n.log.Debug("peer does not answer the wake-up", "peer", peer, "error", err)
-	}
 }

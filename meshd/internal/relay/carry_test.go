@@ -3,7 +3,6 @@ package relay
 import (
 	"bytes"
 	"io"
-	"sync/atomic"
 	"testing"
 )
 
@@ -13,16 +12,16 @@ func TestOwedFrameComesFirst(t *testing.T) {
 	for _, silent := range []bool{true, false} {
 		client, dst := link(t)
 		src, app := link(t)
-		to := Raw(dst)
+		to := raw(dst)
 		to.Owe([]byte("verdict"))
 		if !silent {
 			app.Write([]byte("answer"))
 			app.CloseWrite()
 		}
-		var count atomic.Int64
+		var count meter
 		done := make(chan error, 1)
 		go func() {
-			done <- carry(to, Raw(src), &count)
+			done <- carry(to, raw(src), &count)
 			to.end()
 		}()
 		first := make([]byte, len("verdict"))
@@ -34,8 +33,8 @@ func TestOwedFrameComesFirst(t *testing.T) {
 			app.CloseWrite()
 		}
 		rest, err := io.ReadAll(client)
-		if string(rest) != "answer" || err != nil || <-done != nil || count.Load() != int64(len("answer")) {
-			t.Fatalf("silent %v: %q, %v, counted %d", silent, rest, err, count.Load())
+		if string(rest) != "answer" || err != nil || <-done != nil || count.bytes.Load() != int64(len("answer")) {
+			t.Fatalf("silent %v: %q, %v, counted %d", silent, rest, err, count.bytes.Load())
 		}
 	}
 }
@@ -50,10 +49,10 @@ func TestExchangeThenSplice(t *testing.T) {
 			app.Write(payload)
 			app.CloseWrite()
 		}()
-		var count atomic.Int64
-		to := Raw(dst)
+		var count meter
+		to := raw(dst)
 		go func() {
-			if carry(to, Raw(src), &count) == nil {
+			if carry(to, raw(src), &count) == nil {
 				to.end()
 			}
 		}()

@@ -9,12 +9,14 @@ import (
 	"syscall"
 	"time"
 
+	"gstacks/meshd/internal/socket"
 	"gstacks/meshd/internal/wire"
 )
 
 // Info is what is known of a flow from its start; see Flow in docs/protocol.md.
 type Info struct {
 	ID        string   `json:"id"`
+	Stream    string   `json:"stream"` // the source's id of it, the same at both ends
 	Direction string   `json:"direction"`
 	Permit    string   `json:"permit"`
 	Network   string   `json:"network"`
@@ -25,13 +27,18 @@ type Info struct {
 	Rules     []string `json:"rules"`
 	Peer      string   `json:"peer,omitempty"`
 	OpenedAt  int64    `json:"openedAt"`
+	Limits    []Limit  `json:"-"`
 }
 
-// Record is a flow with its byte counts.
+// Record is a flow with what was counted and timed of it, from its arrival on.
 type Record struct {
 	Info
 	BytesToTarget int64 `json:"bytesToTarget"`
 	BytesToSource int64 `json:"bytesToSource"`
+	Micros        int64 `json:"micros"`
+	// Until the target was reached, and until its first byte; 0 while that is to come.
+	ConnectMicros   int64 `json:"connectMicros,omitempty"`
+	FirstByteMicros int64 `json:"firstByteMicros,omitempty"`
 }
 
 // Event tells that a flow opened or closed. A flow that fails before it opens is
@@ -40,6 +47,7 @@ type Event struct {
 	Record
 	Phase string `json:"phase"`
 	End   End    `json:"end,omitempty"`
+	By    By     `json:"by,omitempty"`
 	Error string `json:"error,omitempty"`
 	// WasOpen tells, of a closed flow, that it had opened.
 	WasOpen bool `json:"-"`
@@ -54,7 +62,16 @@ const (
 	Revoked     End = "revoked"     // its permit was withdrawn
 	Refused     End = "refused"     // the target's meshd denied it
 	Unreachable End = "unreachable" // permitted, but host or app did not answer
-	Limit       End = "limit"       // no descriptors left
+	Limited     End = "limit"       // over a limit of streams, or no descriptors left
+	Stopped     End = "stopped"     // this meshd ended
+)
+
+// By says which end of the stream broke a flow off that was reset.
+type By string
+
+const (
+	BySource By = "source"
+	ByTarget By = "target"
 )
 
 // Flow is one relayed stream. It ends once, whoever ends it: its relay, or a
@@ -62,14 +79,14 @@ const (
 type Flow struct {
 	info               Info
 	table              *Table
-	toTarget, toSource atomic.Int64
+	arrived            time.Time
+	toTarget, toSource meter
+	halvesDone         atomic.Int32
 
-	mu     sync.Mutex
-	sides  []*Side
-	local  *Side // the one in a sandbox of this host, for live counts
-	opened bool
-	end    End
-	err    error
+	mu        sync.Mutex
+	sides     []*Side
+	connected time.Duration // until the target was reached; 0 before
+	end       End
 }
 
 // Attach makes sides part of the flow. False means that the flow has ended already,
@@ -92,24 +109,19 @@ func (f *Flow) Attach(sides ...*Side) bool {
 // ID is the flow's, unique among processes.
 func (f *Flow) ID() string { return f.info.ID }
 
-// Fail ends the flow and resets its sides; the first end counts.
-func (f *Flow) Fail(end End, err error) { f.finish(end, err, (*Side).reset) }
+// Fail ends the flow and resets its sides; the first end counts, and only it is true.
+func (f *Flow) Fail(end End, err error) bool { return f.finish(end, "", err, (*Side).reset) }
 
 // Relay carries bytes between the source's and the target's side until both
 // directions are done, and keeps half-close and reset. The source's bytes flow at
 // once; the target's only after ready (nil: at once), whose error fails the flow
 // with the end it names.
 func (f *Flow) Relay(source, target *Side, ready func() (End, error)) {
-	f.mu.Lock()
-	f.local = source
-	if f.info.Direction == "inbound" {
-		f.local = target
-	}
-	f.mu.Unlock()
+	target.opened(source)
 	forward := make(chan struct{})
 	go func() {
 		defer close(forward)
-		f.half(target, source, &f.toTarget)
+		f.half(target, source, BySource, &f.toTarget)
 	}()
 	if ready != nil {
 		if end, err := ready(); err != nil {
@@ -126,67 +138,76 @@ func (f *Flow) Relay(source, target *Side, ready func() (End, error)) {
 			go s.keepAlive(signOfLife, ended)
 		}
 	}
-	f.half(source, target, &f.toSource)
+	f.half(source, target, ByTarget, &f.toSource)
 	<-forward
-	f.finish(EOF, nil, (*Side).close)
+	f.finish(EOF, "", nil, (*Side).close)
 }
 
 // half pumps one direction and passes its end on: a clean one as half-close, a
-// broken one as reset of the whole flow.
-func (f *Flow) half(dst, src *Side, count *atomic.Int64) {
+// broken one as reset of the whole flow. After the second one the flow is closed, and
+// what closing says need not be said before, unless it takes a chunk.
+func (f *Flow) half(dst, src *Side, from By, count *meter) {
 	err := pump(dst, src, count)
-	if err == nil {
-		err = dst.end()
+	if err == nil && (f.halvesDone.Add(1) == 1 || dst.out != nil) {
+		if err = dst.end(); err != nil {
+			err = socket.WriteError{Err: err}
+		}
 	}
 	if err != nil && !errors.Is(err, syscall.ENOTCONN) {
-		f.Fail(Reset, err)
+		f.finish(Reset, brokenBy(err, from), err, (*Side).reset)
 	}
+}
+
+// brokenBy says which end an error of a direction came from, by whose bytes it carried.
+func brokenBy(err error, from By) By {
+	var write socket.WriteError
+	switch {
+	case !errors.As(err, &write):
+		return from
+	case from == BySource:
+		return ByTarget
+	}
+	return BySource
 }
 
 // open marks the flow as established and tells so.
 func (f *Flow) open() {
 	f.mu.Lock()
-	tell := f.end == "" && !f.opened
-	f.opened = f.opened || tell
+	tell := f.end == "" && f.connected == 0
+	if tell {
+		f.connected = max(time.Since(f.arrived), time.Microsecond)
+	}
 	f.mu.Unlock()
 	if tell {
 		f.table.notify(Event{Record: f.Record(), Phase: "opened"})
 	}
 }
 
-func (f *Flow) finish(end End, err error, release func(*Side)) {
+func (f *Flow) finish(end End, by By, err error, release func(*Side)) bool {
 	f.mu.Lock()
 	if f.end != "" {
 		f.mu.Unlock()
-		return
+		return false
 	}
-	f.end, f.err = end, err
-	sides, opened := f.sides, f.opened
+	f.end = end
+	sides, opened := f.sides, f.connected != 0
 	f.sides = nil
 	f.mu.Unlock()
 	for _, s := range sides {
 		release(s)
 	}
 	f.table.remove(f)
-	f.table.notify(Event{Record: f.Record(), Phase: "closed", End: end, Error: plain(err), WasOpen: opened})
+	f.table.notify(Event{Record: f.Record(), Phase: "closed", End: end, By: by, Error: plain(err), WasOpen: opened})
+	return true
 }
 
-// Record is the flow as it stands. A spliced direction is counted when a piece of
-// it is through, so an open flow's figures come from the kernel where they can.
+// Record is the flow as it stands.
 func (f *Flow) Record() Record {
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	r := Record{f.info, f.toTarget.Load(), f.toSource.Load()}
-	if f.end != "" || f.local == nil {
-		return r
-	}
-	received, sent := f.local.passed()
-	if f.info.Direction == "inbound" {
-		received, sent = sent, received
-	}
-	r.BytesToTarget = max(r.BytesToTarget, received)
-	r.BytesToSource = max(r.BytesToSource, sent)
-	return r
+	connected := f.connected
+	f.mu.Unlock()
+	return Record{f.info, f.toTarget.bytes.Load(), f.toSource.bytes.Load(), time.Since(f.arrived).Microseconds(),
+		connected.Microseconds(), f.toSource.first.Load()}
 }
 
 // plain words an error for a person; a reset needs none.
@@ -201,5 +222,3 @@ func plain(err error) string {
 	}
 	return err.Error()
 }
-
-func now() int64 { return time.Now().UnixMilli() }

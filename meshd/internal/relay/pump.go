@@ -3,7 +3,8 @@ package relay
 import (
 	"io"
 	"sync"
-	"sync/atomic"
+
+	"gstacks/meshd/internal/socket"
 )
 
 var buffers = sync.Pool{New: func() any { b := make([]byte, 64<<10); return &b }}
@@ -12,13 +13,13 @@ var buffers = sync.Pool{New: func() any { b := make([]byte, 64<<10); return &b }
 // kernel sockets with plain bytes see carry; everything else goes through one pooled
 // buffer, with ReaderFrom and WriterTo hidden because they would fall back to a
 // fresh buffer of their own.
-func pump(dst, src *Side, count *atomic.Int64) error {
-	if src.tcp != nil && dst.tcp != nil && src.in == nil && dst.out == nil {
+func pump(dst, src *Side, count *meter) error {
+	if src.kernel != nil && dst.kernel != nil && src.in == nil && dst.out == nil && len(src.ahead) == 0 {
 		return carry(dst, src, count)
 	}
 	if len(dst.owed) > 0 {
 		if _, err := dst.conn.Write(dst.owed); err != nil {
-			return err
+			return socket.WriteError{Err: err}
 		}
 	}
 	buf := buffers.Get().(*[]byte)
@@ -27,25 +28,16 @@ func pump(dst, src *Side, count *atomic.Int64) error {
 	return err
 }
 
-// splice joins the sockets with splice(2), inside io.Copy. In pieces, so that a long transfer's count is never far behind.
-func splice(dst, src *Side, count *atomic.Int64) error {
-	const piece = 8 << 20
-	for {
-		n, err := io.Copy(dst.tcp, &io.LimitedReader{R: src.tcp, N: piece})
-		count.Add(n)
-		if err != nil || n < piece {
-			return err
-		}
-	}
-}
-
 type counter struct {
 	w     io.Writer
-	count *atomic.Int64
+	count *meter
 }
 
 func (c counter) Write(p []byte) (int, error) {
 	n, err := c.w.Write(p)
-	c.count.Add(int64(n))
+	c.count.add(n)
+	if err != nil {
+		err = socket.WriteError{Err: err}
+	}
 	return n, err
 }

@@ -1,57 +1,44 @@
 package relay
 
 import (
+	"bytes"
 	"io"
 	"net"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"gstacks/meshd/internal/socket"
 	"gstacks/meshd/internal/wire"
 )
 
 // Side is one end of a flow: a socket in a sandbox, or a mesh stream. Each of its
 // directions is raw (FIN is end, RST is abort) or chunked (the sender has no RST).
 type Side struct {
-	conn net.Conn
-	tcp  *net.TCPConn // conn when it is a kernel socket, else nil
-	raw  syscall.RawConn
+	conn   stream
+	kernel *socket.Conn // conn when it is a kernel socket, else nil
 	// bounded says that its kernel buffers are to be bounded; those of mesh streams
 	// are by the settings of their namespace.
 	bounded bool
 	owed    []byte // to be sent before the first bytes, and if possible with them
+	ahead   []byte // was read before the flow began
 	in      *wire.ChunkReader
 	out     *wire.ChunkWriter
 }
 
-// Raw wraps a connection whose both directions are plain bytes. Until the flow has
-// completed, closing it means reset, also when the kernel closes it because this
-// process was killed: a cut stream must not look complete.
-func Raw(c net.Conn) *Side {
-	s := wrap(c)
-	if s.tcp != nil {
-		s.tcp.SetLinger(0)
-	}
-	return s
+// stream is a kernel socket, or a connection of gVisor's.
+type stream interface {
+	io.ReadWriteCloser
+	CloseWrite() error
+	SetWriteDeadline(time.Time) error
 }
 
 // Local wraps a socket in a sandbox, which resets on close from its beginning; see
-// package sandbox.
-func Local(c *net.TCPConn) *Side {
-	s := wrap(c)
-	s.bounded = true
-	return s
-}
+// socket.Prepare.
+func Local(c *socket.Conn) *Side { return &Side{conn: c, kernel: c, bounded: true} }
 
-func wrap(c net.Conn) *Side {
-	s := &Side{conn: c}
-	if tcp, ok := c.(*net.TCPConn); ok {
-		s.tcp = tcp
-		s.raw, _ = tcp.SyscallConn() // fails on a nil connection only
-	}
-	return s
-}
+// Unix wraps a Unix socket. It knows no reset: a broken stream is closed.
+func Unix(c *net.UnixConn) *Side { return &Side{conn: c} }
 
 // Bounds on what a stalled reader makes the kernel hold. On the sending side only
 // what is not under way yet is bounded, which costs no throughput. On the receiving
@@ -60,27 +47,46 @@ func wrap(c net.Conn) *Side {
 const mostUnsent, mostReceived = 256 << 10, 1 << 20
 
 func (s *Side) boundUnsent() {
-	if !s.bounded {
-		return
+	if s.bounded {
+		s.kernel.Set(unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, mostUnsent)
 	}
-	s.raw.Control(func(fd uintptr) { unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, mostUnsent) })
 }
 
 func (s *Side) boundReceived() {
-	if !s.bounded {
-		return
+	if s.bounded {
+		s.kernel.Set(unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, mostReceived)
 	}
-	s.raw.Control(func(fd uintptr) { unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, mostReceived) })
 }
 
-// Mesh wraps a mesh stream, with the directions that are chunked.
+// Mesh wraps a mesh stream, with the directions that are chunked. Until the flow has
+// completed, closing it means reset.
 func Mesh(c net.Conn, in, out bool) *Side {
-	s := Raw(c)
+	s := &Side{}
+	if tcp, ok := c.(*net.TCPConn); ok {
+		s.kernel = socket.From(tcp)
+		s.kernel.ResetOnClose(true)
+		s.kernel.Set(unix.IPPROTO_TCP, unix.TCP_QUICKACK, ackWithData)
+		s.conn = s.kernel
+	} else {
+		s.conn = c.(stream)
+	}
 	s.ChunkIn(in)
 	if out {
 		s.out = wire.NewChunkWriter(c)
 	}
 	return s
+}
+
+// Values of TCP_QUICKACK: acknowledge with the answer, which is a packet less, or at once.
+const ackWithData, ackNow = 0, 1
+
+// opened is for a mesh stream that was just dialled. Its handshake's last
+// acknowledgement waits for the source's first bytes. A source that has none yet may
+// want to hear the target first, whose end cannot come before the handshake's.
+func (s *Side) opened(source *Side) {
+	if s.kernel != nil && !s.bounded && source.kernel != nil && !source.kernel.Waiting() {
+		s.kernel.Set(unix.IPPROTO_TCP, unix.TCP_QUICKACK, ackNow)
+	}
 }
 
 // Owe has the frame sent ahead of the first bytes that the other side has to say:
@@ -95,9 +101,15 @@ func (s *Side) ChunkIn(on bool) {
 	}
 }
 
+// ReadAlready has the flow begin with bytes that were read from the side before it.
+func (s *Side) ReadAlready(p []byte) { s.ahead = p }
+
 func (s *Side) reader() io.Reader {
-	if s.in != nil {
+	switch {
+	case s.in != nil:
 		return s.in
+	case len(s.ahead) > 0:
+		return io.MultiReader(bytes.NewReader(s.ahead), s.conn)
 	}
 	return s.conn
 }
@@ -116,10 +128,7 @@ func (s *Side) end() error {
 			return err
 		}
 	}
-	if w, ok := s.conn.(interface{ CloseWrite() error }); ok {
-		return w.CloseWrite()
-	}
-	return nil
+	return s.conn.CloseWrite()
 }
 
 // reset breaks the connection off so that the peer knows that it was broken.
@@ -133,8 +142,8 @@ func (s *Side) reset() {
 
 // close ends a connection whose both directions have ended already.
 func (s *Side) close() {
-	if s.tcp != nil {
-		s.tcp.SetLinger(-1)
+	if s.kernel != nil {
+		s.kernel.ResetOnClose(false)
 	}
 	s.conn.Close()
 }
@@ -157,17 +166,4 @@ func (s *Side) keepAlive(every time.Duration, stop <-chan struct{}) {
 			}
 		}
 	}
-}
-
-// passed asks the kernel how many bytes a plain socket has received and sent.
-func (s *Side) passed() (received, sent int64) {
-	if s.tcp == nil || s.in != nil || s.out != nil {
-		return 0, 0
-	}
-	s.raw.Control(func(fd uintptr) {
-		if info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
-			received, sent = int64(info.Bytes_received), int64(info.Bytes_sent-info.Bytes_retrans)
-		}
-	})
-	return received, sent
 }

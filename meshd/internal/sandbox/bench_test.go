@@ -38,11 +38,11 @@ func BenchmarkDial(b *testing.B) {
 	}
 	port := discard(b, l)
 	for b.Loop() {
-		c, err := s.Dial(b.Context(), port)
+		c, err := s.Dial(b.Context(), port, patience)
 		if err != nil {
 			b.Fatal(err)
 		}
-		reset(c)
+		c.Close()
 	}
 }
 
@@ -60,7 +60,8 @@ func BenchmarkDialOutside(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		reset(c.(*net.TCPConn))
+		c.(*net.TCPConn).SetLinger(0)
+		c.Close()
 	}
 }
 

@@ -7,11 +7,14 @@ import (
 	"io"
 	"net"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"gstacks/meshd/internal/netns/netnstest"
 )
+
+const patience = 3 * time.Second
 
 // listening starts a program in the jail that listens, on the address and a port
 // of its own choice, and answers a connection's bytes with the same.
@@ -47,7 +50,7 @@ func TestDialReachesTheSandboxsLoopback(t *testing.T) {
 		{"AF_INET", "0.0.0.0", "127.0.0.1\n"},
 		{"AF_INET6", "::1", "::1\n"},
 	} {
-		c, err := s.Dial(t.Context(), listening(t, jail, where.family, where.address))
+		c, err := s.Dial(t.Context(), listening(t, jail, where.family, where.address), patience)
 		if err != nil {
 			t.Errorf("%+v: %v", where, err)
 			continue
@@ -62,7 +65,7 @@ func TestDialReachesTheSandboxsLoopback(t *testing.T) {
 func TestDialTellsWhy(t *testing.T) {
 	jail := netnstest.NewJail(t)
 	s := open(t, jail)
-	if _, err := s.Dial(t.Context(), 1); !errors.Is(err, unix.ECONNREFUSED) {
+	if _, err := s.Dial(t.Context(), 1, patience); !errors.Is(err, unix.ECONNREFUSED) {
 		t.Errorf("nobody listens: %v", err)
 	}
 	// The program must not be confused with one on the host.
@@ -71,16 +74,16 @@ func TestDialTellsWhy(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer host.Close()
-	if _, err := s.Dial(t.Context(), portOf(host.Addr())); !errors.Is(err, unix.ECONNREFUSED) {
+	if _, err := s.Dial(t.Context(), portOf(host.Addr()), patience); !errors.Is(err, unix.ECONNREFUSED) {
 		t.Errorf("only the host listens: %v", err)
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := s.Dial(ended, 1); !errors.Is(err, context.Canceled) {
+	if _, err := s.Dial(ended, 1, patience); !errors.Is(err, context.Canceled) {
 		t.Errorf("canceled: %v", err)
 	}
 	s.Close()
-	if _, err := s.Dial(t.Context(), 1); err == nil {
+	if _, err := s.Dial(t.Context(), 1, patience); err == nil {
 		t.Error("a closed sandbox was dialled")
 	}
 }
@@ -92,7 +95,7 @@ func TestDialNeverMeetsItself(t *testing.T) {
 	s := open(t, jail)
 	inside(t, jail, "sh", "-c", "echo 40000 40001 >/proc/sys/net/ipv4/ip_local_port_range")
 	for range 50 {
-		c, err := s.Dial(t.Context(), 40000)
+		c, err := s.Dial(t.Context(), 40000, patience)
 		if err == nil {
 			c.Close()
 			t.Fatal("connected, but nobody listens")

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/netip"
 	"os"
@@ -14,6 +13,7 @@ import (
 
 	"gstacks/meshd/internal/dns"
 	"gstacks/meshd/internal/netns/netnstest"
+	"gstacks/meshd/internal/socket"
 )
 
 func TestAnswersNamesInTheSandbox(t *testing.T) {
@@ -79,9 +79,9 @@ func exampleZone(t *testing.T) *dns.Zone {
 // What programs do: the C library's resolver, then a connection.
 func TestProgramsReachAnAliasByName(t *testing.T) {
 	jail := netnstest.NewJail(t)
-	s, err := Open(refOf(jail), []netip.AddrPort{api}, exampleZone(t), func(_ string, _ netip.AddrPort, c *net.TCPConn) {
+	s, err := Open(refOf(jail), []netip.AddrPort{api}, exampleZone(t), func(_ string, _ netip.AddrPort, c *socket.Conn) {
 		defer c.Close()
-		c.SetLinger(-1)
+		c.ResetOnClose(false)
 		if _, err := http.ReadRequest(bufio.NewReader(c)); err == nil {
 			io.WriteString(c, "HTTP/1.0 200 OK\r\n\r\nhello")
 		}

@@ -6,8 +6,6 @@ import (
 	"hash/fnv"
 	"net"
 	"net/netip"
-
-	"golang.org/x/sys/unix"
 )
 
 // Listening ports inside a sandbox share the port space with its own programs.
@@ -54,29 +52,6 @@ func listenTCP(port uint16) (*net.TCPListener, error) {
 		return nil, err
 	}
 	return l.(*net.TCPListener), nil
-}
-
-// resetOnClose makes closing a stream's socket mean reset until its relay has seen
-// it complete, also when the kernel closes it because meshd was killed: a cut stream
-// must not look complete. Accepted sockets inherit it from their listener.
-func resetOnClose(fd int) {
-	unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
-}
-
-func listenStreams(port uint16) (*net.TCPListener, error) {
-	l, err := listenTCP(port)
-	if err != nil {
-		return nil, err
-	}
-	raw, err := l.SyscallConn()
-	if err == nil {
-		err = raw.Control(func(fd uintptr) { resetOnClose(int(fd)) })
-	}
-	if err != nil {
-		l.Close()
-		return nil, err
-	}
-	return l, nil
 }
 
 func listenUDP(port uint16) (*net.UDPConn, error) {

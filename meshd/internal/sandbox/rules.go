@@ -62,6 +62,15 @@ func in(set *nftables.Set) []expr.Any {
 	}
 }
 
+// count counts the packet for its destination address and port in the set.
+func count(set *nftables.Set) []expr.Any {
+	return []expr.Any{
+		loadDestination(regAddress),
+		loadPort(regPort),
+		&expr.Dynset{SrcRegKey: regAddress, SetName: set.Name, SetID: set.ID, Operation: unix.NFT_DYNSET_OP_UPDATE, Exprs: []expr.Any{&expr.Counter{}}},
+	}
+}
+
 // divertTo sends the connection to a port of 127.0.0.1.
 func divertTo(port uint16) []expr.Any {
 	return []expr.Any{

@@ -21,12 +21,13 @@ import (
 
 	"gstacks/meshd/internal/dns"
 	"gstacks/meshd/internal/netns"
+	"gstacks/meshd/internal/socket"
 )
 
 // A StreamHandler gets a connection that a program in the sandbox made, with the
 // address and port it dialled, in a goroutine of its own. It owns c, which resets on
 // close until its linger is unset, as does what Dial returns.
-type StreamHandler func(sandboxID string, original netip.AddrPort, c *net.TCPConn)
+type StreamHandler func(sandboxID string, original netip.AddrPort, c *socket.Conn)
 
 // A Sandbox is open until Close. Its methods may be called at any time from any
 // goroutine.
@@ -39,8 +40,9 @@ type Sandbox struct {
 	table     table
 	handler   StreamHandler
 	zone      atomic.Pointer[dns.Zone]
+	visits    visits
 
-	listener *net.TCPListener
+	listener *socket.Listener
 	dnsTCP   *net.TCPListener
 	dnsUDP   *net.UDPConn
 
@@ -49,7 +51,8 @@ type Sandbox struct {
 
 	mu        sync.Mutex
 	permitted map[netip.AddrPort]struct{}
-	loaded    bool // the kernel's set is what permitted says
+	loaded    bool                      // the kernel's set is what permitted says
+	counted   map[netip.AddrPort]uint64 // what Refused has told already
 	closed    bool
 }
 
@@ -66,8 +69,8 @@ func Open(ref Ref, permitted []netip.AddrPort, zone *dns.Zone, h StreamHandler) 
 	if s.holder, s.namespace, err = openProcess(ref); err != nil {
 		return nil, explain(ref, err)
 	}
-	s.sockets4 = &netns.Sockets{Namespace: s.namespace, Family: unix.AF_INET, Prepare: resetOnClose}
-	s.sockets6 = &netns.Sockets{Namespace: s.namespace, Family: unix.AF_INET6, Prepare: resetOnClose}
+	s.sockets4 = &netns.Sockets{Namespace: s.namespace, Family: unix.AF_INET, Prepare: socket.Prepare}
+	s.sockets6 = &netns.Sockets{Namespace: s.namespace, Family: unix.AF_INET6, Prepare: socket.Prepare}
 	s.table = table{ns: s.namespace}
 	if err = s.listen(); err == nil {
 		err = s.reload()
@@ -104,7 +107,7 @@ func (s *Sandbox) listen() error {
 	}
 	return netns.Within(s.namespace, func() error {
 		err := listenSomewhere(s.ref.ID, func(port uint16) (err error) {
-			s.listener, err = listenStreams(port)
+			s.listener, err = socket.Listen(port)
 			return err
 		})
 		if err != nil {
@@ -181,6 +184,7 @@ func (s *Sandbox) reload() error {
 	}
 	listener, dns := s.Ports()
 	err := s.table.replace(listener, dns, all)
+	s.counted = nil
 	s.loaded = err == nil
 	return err
 }
@@ -202,7 +206,7 @@ func (s *Sandbox) SetZone(z *dns.Zone) { s.zone.Store(z) }
 
 // Ports are where the listener and the DNS server are, on the sandbox's 127.0.0.1.
 func (s *Sandbox) Ports() (listener, dns uint16) {
-	return portOf(s.listener.Addr()), portOf(s.dnsUDP.LocalAddr())
+	return s.listener.Port(), portOf(s.dnsUDP.LocalAddr())
 }
 
 // Gone is closed once the process that holds the sandbox has ended (or Close was

@@ -3,12 +3,12 @@ package sandbox
 import (
 	"bufio"
 	"fmt"
-	"net"
 	"net/netip"
 	"strings"
 	"testing"
 
 	"gstacks/meshd/internal/netns/netnstest"
+	"gstacks/meshd/internal/socket"
 )
 
 func TestMain(m *testing.M) { netnstest.Main(m) }
@@ -20,7 +20,7 @@ var (
 
 // tell answers each stream with what its program dialled, and closes it once
 // the program does.
-func tell(id string, original netip.AddrPort, c *net.TCPConn) {
+func tell(id string, original netip.AddrPort, c *socket.Conn) {
 	defer c.Close()
 	fmt.Fprintf(c, "%s %s\n", id, original)
 	c.Read(make([]byte, 1))

@@ -33,6 +33,10 @@ const (
 	// every kernel since 2.6), so longer lists go in several batches. Each of
 	// them is safe on its own: what is not yet in the set is refused.
 	elementsPerBatch = 8000
+	// What is refused is counted for so many pairs, each until it was left alone
+	// for a while. A pair that finds no place is refused all the same.
+	refusedPairs  = 512
+	refusedMemory = 10 * time.Minute
 	// The kernel answers a batch at once; this only bounds a broken kernel.
 	netlinkTimeout = 5 * time.Second
 )
@@ -45,7 +49,9 @@ const (
 //		ip daddr 127.64.0.53 tcp dport 53 dnat to 127.0.0.1:DNS
 //		ip daddr . tcp dport @permitted dnat to 127.0.0.1:LISTENER
 //	}
+//	set refused { type ipv4_addr . inet_service; size 512; flags dynamic,timeout; timeout 10m }
 //	chain refuse { type filter hook output priority 10
+//		ip daddr 127.64.0.0/10 meta l4proto tcp update @refused { ip daddr . tcp dport counter }
 //		ip daddr 127.64.0.0/10 meta l4proto tcp reject with tcp reset
 //		ip daddr 127.64.0.0/10 reject
 //	}
@@ -72,6 +78,11 @@ func permittedSet() *nftables.Set {
 	return &nftables.Set{Table: nftTable, Name: "permitted", ID: 1, KeyType: pairType, Concatenation: true}
 }
 
+func refusedSet() *nftables.Set {
+	return &nftables.Set{Table: nftTable, Name: "refused", ID: 2, KeyType: pairType, Concatenation: true,
+		Dynamic: true, HasTimeout: true, Timeout: refusedMemory, Size: refusedPairs}
+}
+
 // replace loads the whole table in one step, in place of any table that an
 // earlier meshd left.
 func (t *table) replace(listener, dns uint16, permitted []netip.AddrPort) error {
@@ -82,6 +93,10 @@ func (t *table) replace(listener, dns uint16, permitted []netip.AddrPort) error 
 		c.AddTable(nftTable)
 		set := permittedSet()
 		if err := c.AddSet(set, nil); err != nil {
+			return err
+		}
+		refused := refusedSet()
+		if err := c.AddSet(refused, nil); err != nil {
 			return err
 		}
 		c.AddChain(nftDivert)
@@ -97,6 +112,7 @@ func (t *table) replace(listener, dns uint16, permitted []netip.AddrPort) error 
 		add(nftDivert, to(server), protocol(unix.IPPROTO_UDP), port(53), divertTo(dns))
 		add(nftDivert, to(server), protocol(unix.IPPROTO_TCP), port(53), divertTo(dns))
 		add(nftDivert, protocol(unix.IPPROTO_TCP), in(set), divertTo(listener))
+		add(nftRefuse, to(Virtual), protocol(unix.IPPROTO_TCP), count(refused))
 		add(nftRefuse, to(Virtual), protocol(unix.IPPROTO_TCP), reject(unix.NFT_REJECT_TCP_RST, 0))
 		add(nftRefuse, to(Virtual), reject(unix.NFT_REJECT_ICMP_UNREACH, icmpPortUnreachable))
 		return addElements(c, set, first)

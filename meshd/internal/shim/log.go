@@ -3,6 +3,7 @@ package shim
 import (
 	"os"
 	"path/filepath"
+	"sync"
 )
 
 const maxLogSize = 1 << 20
@@ -10,16 +11,20 @@ const maxLogSize = 1 << 20
 // A logFile keeps the last one to two MiB of output in output.log and, before
 // that, output.log.1. It takes everything, also when the disk is full: a program
 // must not stand still because its log cannot be kept.
+// The program's output and the shim's own notes come from different goroutines.
 type logFile struct {
 	path string
+
+	mu   sync.Mutex
 	file *os.File
 	size int
 }
 
 func openLog(dir string) *logFile { return &logFile{path: filepath.Join(dir, "output.log")} }
 
-// Write is called by one goroutine at a time.
 func (l *logFile) Write(output []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	for rest := output; len(rest) > 0; {
 		if l.file == nil && !l.open() {
 			break

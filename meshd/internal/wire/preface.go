@@ -21,9 +21,18 @@ type Preface struct {
 	// Framed says that source-to-target bytes come in chunks.
 	Framed bool `json:"framed"`
 	// Probe asks for the verdict only; no byte follows.
-	Probe bool   `json:"probe,omitempty"`
+	Probe bool `json:"probe,omitempty"`
+	// FirstByteMs is how long a probe waits for the app to speak first.
+	FirstByteMs int `json:"firstByteMs,omitempty"`
+	// Pad makes a probe as long as full-size packets are; it asks for nothing but
+	// the same in return.
+	Pad string `json:"pad,omitempty"`
+	// Trace is the source's id of the stream.
 	Trace string `json:"trace,omitempty"`
 }
+
+// longestTrace bounds what a peer can make this host remember and pass on.
+const longestTrace = 64
 
 // Code says why a target refused.
 type Code string
@@ -45,6 +54,11 @@ type Verdict struct {
 	Message string `json:"message,omitempty"`
 	// ConnectMicros is how long the connect to the app took.
 	ConnectMicros int64 `json:"connectMicros,omitempty"`
+	// JudgeMicros is how long the target took to say yes or no, to a probe.
+	JudgeMicros int64 `json:"judgeMicros,omitempty"`
+	// FirstByteMicros is how long the app took to speak, when a probe waited for it.
+	FirstByteMicros *int64 `json:"firstByteMicros,omitempty"`
+	Pad             string `json:"pad,omitempty"`
 }
 
 // ReadPreface decodes and checks a preface.
@@ -58,6 +72,8 @@ func ReadPreface(r io.Reader) (Preface, error) {
 		return Preface{}, fmt.Errorf("preface version %d, this meshd speaks %d", p.V, Version)
 	case p.Network == "" || p.Alias == "" || p.Port == 0:
 		return Preface{}, fmt.Errorf("preface without network, alias or port")
+	case len(p.Trace) > longestTrace:
+		return Preface{}, fmt.Errorf("preface with a trace of %d bytes, %d at most", len(p.Trace), longestTrace)
 	}
 	return p, nil
 }

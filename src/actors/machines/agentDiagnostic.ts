@@ -3,12 +3,15 @@ import { Result } from "effect"
 import { assign, type PromiseActorLogic, setup } from "xstate"
 import type { CheckName, CheckResult } from "../../domain/Diagnostic.ts"
 import type { NetworkId, SandboxId } from "../../domain/Ids.ts"
+import type { DurableState } from "../runtime/DurableState.ts"
 
 export interface DiagnosticRequest {
   readonly networkId: NetworkId
   readonly version: number
   readonly role: "source" | "target"
   readonly source: SandboxId | null
+  /** Whose machine, where that is the source; absent: anybody's. */
+  readonly user?: string
   readonly alias: string
   readonly port: number
 }
@@ -25,12 +28,16 @@ const machine = setup({
   guards: { nextIs: ({ context }, check: CheckName) => context.checks[context.results.length] === check }
 })
 
-const checking = (check: CheckName) => machine.createStateConfig({
+const checking = (check: CheckName, description: string) => machine.createStateConfig({
+  description,
   invoke: {
     src: "check", input: ({ context }) => ({ check, request: context.request }),
     onDone: { target: "choosing", actions: assign({ results: ({ context, event }) => Result.isSuccess(event.output) ? [...context.results, event.output.success] : context.results }) }
   }
 })
+
+/** Nothing: who asked asks again. */
+export const survives: ReadonlyArray<DurableState<never>> = []
 
 export const agentDiagnosticMachine = machine.createMachine({
   id: "agentDiagnostic",
@@ -39,6 +46,7 @@ export const agentDiagnosticMachine = machine.createMachine({
   output: ({ context }) => context.results,
   states: {
     choosing: {
+      description: "Takes the next of the checks that were asked for.",
       always: [
         { guard: { type: "nextIs", params: "mesh" }, target: "checkingMesh" },
         { guard: { type: "nextIs", params: "topology" }, target: "checkingTopology" },
@@ -48,11 +56,11 @@ export const agentDiagnosticMachine = machine.createMachine({
         { target: "done" }
       ]
     },
-    checkingMesh: checking("mesh"),
-    checkingTopology: checking("topology"),
-    checkingDns: checking("dns"),
-    checkingRoute: checking("route"),
-    checkingPolicy: checking("policy"),
-    done: { type: "final" }
+    checkingMesh: checking("mesh", "Has this host joined the network's mesh?"),
+    checkingTopology: checking("topology", "Is the version in force here?"),
+    checkingDns: checking("dns", "Do the names of the network resolve here?"),
+    checkingRoute: checking("route", "Does the target answer?"),
+    checkingPolicy: checking("policy", "Does a rule of the version here permit it?"),
+    done: { description: "Every check has its result.", type: "final" }
   }
 })

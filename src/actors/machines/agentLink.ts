@@ -2,8 +2,11 @@
  * The agent's connection to the control plane: enrol once, attach, synchronise, stay online; after a loss try again, slower
  * each time and spread over the fleet. A refused credential is tried again rarely, since only an operator can mend it.
  */
-import { Result } from "effect"
+import { Result, Schema } from "effect"
 import { assign, type CallbackActorLogic, type EventObject, type PromiseActorLogic, setup } from "xstate"
+import { AgentName } from "../../domain/DnsLabel.ts"
+import { AgentId } from "../../domain/Ids.ts"
+import { durableState, unchanged } from "../runtime/DurableState.ts"
 
 /** What the session tells while it lasts, and once more when it ends. */
 export type LinkEvent =
@@ -11,6 +14,15 @@ export type LinkEvent =
   | { readonly type: "session.synchronized" }
   | { readonly type: "session.lost"; readonly reason: string; readonly refused: boolean }
 export interface NoCredential { readonly reason: string; readonly refused: boolean }
+
+export const Credentials = Schema.Struct({ agentId: AgentId, name: AgentName, credential: Schema.String })
+export type Credentials = typeof Credentials.Type
+
+export const credentialState = durableState({
+  machine: "agentLink", what: "who this agent is, and its credential", without: "it has to be enrolled again",
+  schema: Credentials, migrations: [unchanged]
+})
+export const survives = [credentialState]
 
 export const agentLinkMachine = setup({
   types: {
@@ -33,6 +45,7 @@ export const agentLinkMachine = setup({
   initial: "enrolling",
   states: {
     enrolling: {
+      description: "Makes sure that there is a credential: the stored one, or a new one for the enrolment token.",
       invoke: {
         src: "credential",
         onDone: [
@@ -46,12 +59,22 @@ export const agentLinkMachine = setup({
       }
     },
     session: {
+      description: "A connection is open, or being opened.",
       invoke: { src: "session", input: {} },
       initial: "connecting",
       states: {
-        connecting: { on: { "session.opened": "synchronizing" } },
-        synchronizing: { on: { "session.synchronized": "online" } },
-        online: { entry: assign({ attempt: 0, lastError: null }) }
+        connecting: {
+          description: "Dials the control plane and attaches.",
+          on: { "session.opened": "synchronizing" }
+        },
+        synchronizing: {
+          description: "Attached. Learns which sandboxes ought to run here, and starts and stops accordingly.",
+          on: { "session.synchronized": "online" }
+        },
+        online: {
+          description: "All that the control plane wants is known.",
+          entry: assign({ attempt: 0, lastError: null })
+        }
       },
       on: {
         "session.lost": [
@@ -60,7 +83,13 @@ export const agentLinkMachine = setup({
         ]
       }
     },
-    backoff: { exit: assign({ attempt: ({ context }) => context.attempt + 1 }), after: { backoff: "enrolling" } },
-    refused: { after: { refusal: "enrolling" } }
+    backoff: {
+      description: "No connection. Dials again after 0.1 to 15 s, slower each time and spread over the fleet.",
+      exit: assign({ attempt: ({ context }) => context.attempt + 1 }), after: { backoff: "enrolling" }
+    },
+    refused: {
+      description: "The control plane does not accept the credential or the token; only an operator can mend that.",
+      after: { refusal: "enrolling" }
+    }
   }
 })

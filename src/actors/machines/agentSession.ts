@@ -6,6 +6,7 @@ import { Result } from "effect"
 import { assign, type DoneActorEvent, type PromiseActorLogic, setup } from "xstate"
 import type { AgentId } from "../../domain/Ids.ts"
 import type { AgentUnavailable, StoreUnavailable } from "../../domain/Problems.ts"
+import type { DurableState } from "../runtime/DurableState.ts"
 
 export type Answered = Result.Result<void, AgentUnavailable | StoreUnavailable>
 /** Sent when a newer connection takes its place, or the control plane stops. */
@@ -14,7 +15,8 @@ export type AgentSessionEvent = { readonly type: "session.stop" }
 const answer = (event: unknown): Answered => (event as DoneActorEvent<Answered>).output
 
 /** Asks the agent something; without an answer the connection is of no use. */
-const asking = <const Src extends string>(src: Src, then: string) => ({
+const asking = <const Src extends string>(src: Src, then: string, description: string) => ({
+  description,
   invoke: {
     id: src, src,
     onDone: [
@@ -23,6 +25,9 @@ const asking = <const Src extends string>(src: Src, then: string) => ({
     ]
   }
 })
+
+/** Nothing: the agent dials again. */
+export const survives: ReadonlyArray<DurableState<never>> = []
 
 export const agentSessionMachine = setup({
   types: {
@@ -47,18 +52,20 @@ export const agentSessionMachine = setup({
   initial: "open",
   states: {
     open: {
+      description: "The connection is in use.",
       initial: "attaching",
       on: { "session.stop": "closing" },
       states: {
-        attaching: asking("takeStock", "synchronizing"),
-        synchronizing: asking("synchronize", "online"),
-        online: { after: { heartbeatMs: "checking" } },
-        checking: asking("heartbeat", "online")
+        attaching: asking("takeStock", "synchronizing", "Asks the agent which networks it has, in which versions."),
+        synchronizing: asking("synchronize", "online", "Brings its networks up to date."),
+        online: { description: "Up to date when it was last asked.", after: { heartbeatMs: "checking" } },
+        checking: asking("heartbeat", "online", "Asks whether it is still there, for at most 5 s.")
       }
     },
     closing: {
+      description: "Closes the connection.",
       invoke: { id: "close", src: "close", input: ({ context }) => ({ reason: context.reason }), onDone: "closed" }
     },
-    closed: { type: "final" }
+    closed: { description: "The connection is closed; the agent may dial again.", type: "final" }
   }
 })

@@ -6,6 +6,7 @@
 import { Result } from "effect"
 import { assign, type PromiseActorLogic, setup } from "xstate"
 import type { AliasId, NetworkId } from "../../domain/Ids.ts"
+import type { DurableState } from "../runtime/DurableState.ts"
 
 export interface AliasPort { readonly networkId: NetworkId; readonly aliasId: AliasId; readonly port: number }
 export interface AliasNotServed { readonly reason: string }
@@ -13,6 +14,9 @@ export type AliasListenerEvent =
   | { readonly type: "alias.permitted" }
   | { readonly type: "alias.unpermitted" }
   | { readonly type: "alias.withdrawn" }
+
+/** Nothing: the plan says again what is permitted. */
+export const survives: ReadonlyArray<DurableState<never>> = []
 
 export const aliasListenerMachine = setup({
   types: {
@@ -32,8 +36,12 @@ export const aliasListenerMachine = setup({
   context: ({ input }) => ({ ...input, attempt: 0, permits: 0, lastError: null }),
   initial: "planned",
   states: {
-    planned: { entry: assign({ permits: 0, lastError: null }), on: { "alias.permitted": "opening", "alias.withdrawn": "draining" } },
+    planned: {
+      description: "Published here, and nothing permits it yet.",
+      entry: assign({ permits: 0, lastError: null }), on: { "alias.permitted": "opening", "alias.withdrawn": "draining" }
+    },
     opening: {
+      description: "Waits until meshd has every permit that it takes part in.",
       invoke: {
         src: "open", input: ({ context: { networkId, aliasId, port } }) => ({ networkId, aliasId, port }),
         onDone: [
@@ -46,13 +54,20 @@ export const aliasListenerMachine = setup({
       },
       on: { "alias.permitted": { target: "opening", reenter: true }, "alias.unpermitted": "planned", "alias.withdrawn": "draining" }
     },
-    listening: { on: { "alias.permitted": "opening", "alias.unpermitted": "planned", "alias.withdrawn": "draining" } },
+    listening: {
+      description: "Every permit that it takes part in is in force.",
+      on: { "alias.permitted": "opening", "alias.unpermitted": "planned", "alias.withdrawn": "draining" }
+    },
     failed: {
+      description: "A sandbox that it is permitted to is not served. Looks again after 1 to 30 s.",
       exit: assign({ attempt: ({ context }) => context.attempt + 1 }),
       after: { retry: "opening" },
       on: { "alias.permitted": "opening", "alias.unpermitted": "planned", "alias.withdrawn": "draining" }
     },
-    draining: { invoke: { src: "drain", input: ({ context: { networkId, aliasId, port } }) => ({ networkId, aliasId, port }), onDone: "closed" } },
-    closed: { type: "final" }
+    draining: {
+      description: "Withdrawn. Waits until none of its permits is in force.",
+      invoke: { src: "drain", input: ({ context: { networkId, aliasId, port } }) => ({ networkId, aliasId, port }), onDone: "closed" }
+    },
+    closed: { description: "None of its permits is in force any more.", type: "final" }
   }
 })

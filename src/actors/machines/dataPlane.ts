@@ -3,12 +3,16 @@
  * means connected, but a sandbox or the plan is not in force; the session goes on trying.
  */
 import { assign, type CallbackActorLogic, type EventObject, setup } from "xstate"
+import type { DurableState } from "../runtime/DurableState.ts"
 
 export type DataPlaneMachineEvent =
   | { readonly type: "meshd.connected"; readonly pid: number; readonly instance: string }
   | { readonly type: "meshd.applied"; readonly generation: number; readonly failedSandboxes: number }
   | { readonly type: "meshd.rejected"; readonly reason: string }
   | { readonly type: "meshd.lost"; readonly reason: string }
+
+/** Nothing: meshd says what it has, and is sent the whole plan. */
+export const survives: ReadonlyArray<DurableState<never>> = []
 
 export const dataPlaneMachine = setup({
   types: {
@@ -31,13 +35,20 @@ export const dataPlaneMachine = setup({
   initial: "session",
   states: {
     session: {
+      description: "A connection to meshd is open, or being opened.",
       invoke: { src: "session", input: {} },
       initial: "connecting",
       states: {
-        connecting: { on: { "meshd.connected": { target: "handshaking", actions: assign({ pid: ({ event }) => event.pid }) } } },
-        handshaking: { entry: assign({ attempt: 0 }) },
-        ready: {},
-        degraded: {}
+        connecting: {
+          description: "Opens meshd's socket.",
+          on: { "meshd.connected": { target: "handshaking", actions: assign({ pid: ({ event }) => event.pid }) } }
+        },
+        handshaking: {
+          description: "Connected. The whole plan is being brought into force.",
+          entry: assign({ attempt: 0 })
+        },
+        ready: { description: "The plan is in force." },
+        degraded: { description: "Connected, but a sandbox is not served or the plan was refused. Tries again by itself." }
       },
       on: {
         "meshd.applied": [
@@ -48,6 +59,9 @@ export const dataPlaneMachine = setup({
         "meshd.lost": { target: "backoff", actions: assign({ pid: null, lastError: ({ event }) => event.reason }) }
       }
     },
-    backoff: { exit: assign({ attempt: ({ context }) => context.attempt + 1 }), after: { backoff: "session" } }
+    backoff: {
+      description: "No meshd. Connects again after 50 ms to 1 s; what it holds stays in force.",
+      exit: assign({ attempt: ({ context }) => context.attempt + 1 }), after: { backoff: "session" }
+    }
   }
 })

@@ -2,8 +2,9 @@
  * The Headscale that the control plane runs: prepared (deny-all policy in place), started or taken over, authorized, watched, and
  * started again with growing pauses when it ends. On `stop` it is ended before the actor is.
  */
-import { Result } from "effect"
+import { Result, Schema } from "effect"
 import { assign, type DoneActorEvent, type PromiseActorLogic, setup } from "xstate"
+import { durableState } from "../runtime/DurableState.ts"
 
 export interface Running { readonly pid: number; readonly startTime: number }
 export interface Trouble { readonly step: string; readonly reason: string }
@@ -19,6 +20,13 @@ interface Context {
 }
 
 const output = <A>(event: unknown): Result.Result<A, Trouble> => (event as DoneActorEvent<Result.Result<A, Trouble>>).output
+
+/** Headscale keeps the rest in its database; its process is found by its arguments. */
+export const accessState = durableState({
+  machine: "managedHeadscale", what: "the key to Headscale's API", without: "a new one is made, with Headscale's own command",
+  schema: Schema.Struct({ apiKey: Schema.String }), migrations: [(key: string) => ({ apiKey: key.trim() })]
+})
+export const survives = [accessState]
 
 export const firstPauseMs = 200
 export const longestPauseMs = 15_000
@@ -58,6 +66,7 @@ export const managedHeadscaleMachine = setup({
   on: { stop: [{ guard: "hasProcess", target: ".stopping" }, { target: ".stopped" }] },
   states: {
     preparing: {
+      description: "Writes the configuration and the deny-all policy; looks for a process that a predecessor left behind.",
       invoke: {
         id: "prepare", src: "prepare",
         onDone: [
@@ -68,30 +77,37 @@ export const managedHeadscaleMachine = setup({
       }
     },
     starting: {
+      description: "Starts the process and waits until it is healthy.",
       invoke: {
         id: "start", src: "start",
         onDone: [{ guard: "failed", target: "pausing", actions: "explain" }, { target: "authorizing", actions: "adopt" }]
       }
     },
     authorizing: {
+      description: "Makes sure that there is an API key that it accepts.",
       invoke: {
         id: "authorize", src: "authorize",
         onDone: [{ guard: "failed", target: "ending", actions: "explain" }, { target: "running" }]
       }
     },
     running: {
+      description: "It runs, and can be asked.",
       after: { settled: { actions: "calm" } },
       invoke: { id: "watch", src: "watch", input: ({ context }) => context.process!, onDone: { target: "pausing", actions: "lose" } }
     },
-    /** It runs but is of no use: without an API key nothing can be asked of it. */
     ending: {
+      description: "It runs but is of no use, since without an API key nothing can be asked of it: ends it.",
       invoke: { id: "end", src: "end", input: ({ context }) => context.process!, onDone: { target: "pausing", actions: "forget" } }
     },
-    pausing: { after: { pause: "preparing" } },
+    pausing: {
+      description: "It does not run. Starts it again after 0.2 to 15 s.",
+      after: { pause: "preparing" }
+    },
     stopping: {
+      description: "The control plane ends: ends it first.",
       on: { stop: {} },
       invoke: { id: "end", src: "end", input: ({ context }) => context.process!, onDone: "stopped" }
     },
-    stopped: { type: "final" }
+    stopped: { description: "It does not run any more.", type: "final" }
   }
 })

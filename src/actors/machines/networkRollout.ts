@@ -6,6 +6,7 @@ import { Result } from "effect"
 import { and, assign, type DoneActorEvent, type PromiseActorLogic, setup } from "xstate"
 import type { AgentId, NetworkId } from "../../domain/Ids.ts"
 import type { StoreUnavailable } from "../../domain/Problems.ts"
+import type { DurableState } from "../runtime/DurableState.ts"
 
 /** What a round found: the version, and which participants still lack it. */
 export interface Distribution {
@@ -30,6 +31,9 @@ const missing = (distribution: Distribution, acknowledged: Context["acknowledged
   distribution.behind.filter((agent) => (acknowledged[agent] ?? 0) < distribution.version)
 
 const found = (event: unknown): Distributed => (event as DoneActorEvent<Distributed>).output
+
+/** Nothing of its own: the database knows what was committed and acknowledged. */
+export const survives: ReadonlyArray<DurableState<never>> = []
 
 export const networkRolloutMachine = setup({
   types: {
@@ -67,6 +71,7 @@ export const networkRolloutMachine = setup({
   on: { "topology.committed": ".pending" },
   states: {
     pending: {
+      description: "Reads the newest version and hands it to the sessions of the agents that take part.",
       entry: "begin",
       on: { "topology.committed": { actions: "repeat" }, "topology.acknowledged": { actions: "note" } },
       invoke: {
@@ -80,9 +85,12 @@ export const networkRolloutMachine = setup({
         ]
       }
     },
-    /** The database does not answer. */
-    waiting: { after: { retryMs: "pending" }, on: { "topology.acknowledged": { actions: "note" } } },
+    waiting: {
+      description: "The database does not answer. Reads again after a second.",
+      after: { retryMs: "pending" }, on: { "topology.acknowledged": { actions: "note" } }
+    },
     applying: {
+      description: "Some agents have not acknowledged the newest version yet.",
       on: {
         "topology.acknowledged": [
           { guard: and(["isLast", "isRemoved"]), target: "closed", actions: "note" },
@@ -91,8 +99,10 @@ export const networkRolloutMachine = setup({
         ]
       }
     },
-    applied: { on: { "topology.acknowledged": { actions: "note" } } },
-    /** The network is gone, and every agent has withdrawn. */
-    closed: { type: "final" }
+    applied: {
+      description: "Every agent that takes part has acknowledged the newest version.",
+      on: { "topology.acknowledged": { actions: "note" } }
+    },
+    closed: { description: "The network is gone, and every agent has withdrawn.", type: "final" }
   }
 })

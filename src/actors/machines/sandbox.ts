@@ -2,9 +2,11 @@
  * One sandbox of the built-in driver. Its process outlives the agent: a new agent finds it, running or ended. The program
  * starts only once its network is in force, and an end is never lost. Both final states say how it ended.
  */
-import { Result } from "effect"
+import { Result, Schema } from "effect"
 import { assign, type PromiseActorLogic, setup } from "xstate"
-import type { SandboxId } from "../../domain/Ids.ts"
+import { SandboxId } from "../../domain/Ids.ts"
+import { SandboxSpec } from "../../domain/Sandbox.ts"
+import { durableState, unchanged } from "../runtime/DurableState.ts"
 
 export interface SandboxEnd { readonly exitCode: number | null; readonly reason: string | null }
 /** What an earlier agent left behind. */
@@ -19,6 +21,16 @@ type Step<A, E = never> = PromiseActorLogic<Result.Result<A, E>, Named>
 
 const endOf = (output: Result.Result<SandboxEnd, never>): SandboxEnd => Result.getOrElse(output, () => ({ exitCode: null, reason: null }))
 const foundIs = (output: Result.Result<Found, never>, kind: Found["kind"]): boolean => Result.isSuccess(output) && output.success.kind === kind
+
+export const Wanted = Schema.Struct({ id: SandboxId, name: Schema.String, spec: SandboxSpec })
+export type Wanted = typeof Wanted.Type
+
+/** How it does is in the files of its shim (docs/protocol.md, "Sandbox shim"), which outlives the agent. */
+export const wantedState = durableState({
+  machine: "sandbox", what: "what its owner asked for", without: "it is known by its id alone: it can be stopped and removed, not started",
+  schema: Wanted, migrations: [unchanged]
+})
+export const survives = [wantedState]
 
 export const sandboxMachine = setup({
   types: {
@@ -47,10 +59,12 @@ export const sandboxMachine = setup({
   output: ({ context: { exitCode, reason } }) => ({ exitCode, reason }),
   states: {
     preparing: {
+      description: "Its program does not run yet.",
       initial: "finding",
       on: { "sandbox.stop": "stopping" },
       states: {
         finding: {
+          description: "Looks for what an earlier agent left behind: a living shim, or word of an end.",
           invoke: {
             src: "find", input: ({ context: { id } }) => ({ id }),
             onDone: [
@@ -65,6 +79,7 @@ export const sandboxMachine = setup({
           }
         },
         launching: {
+          description: "Starts the shim, which holds bubblewrap before the program.",
           invoke: {
             src: "launch", input: ({ context: { id } }) => ({ id }),
             onDone: [
@@ -74,6 +89,7 @@ export const sandboxMachine = setup({
           }
         },
         admitting: {
+          description: "Brings its network into force, then lets the program go.",
           invoke: {
             src: "admit", input: ({ context: { id } }) => ({ id }),
             onDone: [
@@ -85,6 +101,7 @@ export const sandboxMachine = setup({
       }
     },
     running: {
+      description: "Its program runs.",
       invoke: {
         src: "ended", input: ({ context: { id } }) => ({ id }),
         onDone: { target: "judging", actions: { type: "keepEnd", params: ({ event }) => endOf(event.output) } }
@@ -92,15 +109,21 @@ export const sandboxMachine = setup({
       on: { "sandbox.stop": "stopping" }
     },
     stopping: {
+      description: "Asked to end: TERM, and KILL ten seconds later.",
       invoke: {
         src: "terminate", input: ({ context: { id } }) => ({ id }),
         onDone: { target: "stopped", actions: { type: "keepEnd", params: ({ event }) => endOf(event.output) } }
       }
     },
-    /** It could not be started: nothing of it may stay. The reason stands already. */
-    abandoning: { invoke: { src: "terminate", input: ({ context: { id } }) => ({ id }), onDone: "failed" } },
-    judging: { always: [{ guard: ({ context }) => context.reason !== null, target: "failed" }, { target: "stopped" }] },
-    stopped: { type: "final" },
-    failed: { type: "final" }
+    abandoning: {
+      description: "It could not be started: nothing of it may stay. The reason stands already.",
+      invoke: { src: "terminate", input: ({ context: { id } }) => ({ id }), onDone: "failed" }
+    },
+    judging: {
+      description: "Its program has ended. Decides what that was.",
+      always: [{ guard: ({ context }) => context.reason !== null, target: "failed" }, { target: "stopped" }]
+    },
+    stopped: { description: "Its program has ended; its exit code is known.", type: "final" },
+    failed: { description: "It could not be started, or nobody knows how it ended; the reason is known.", type: "final" }
   }
 })

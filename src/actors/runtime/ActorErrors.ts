@@ -4,14 +4,16 @@
  */
 import { Schema } from "effect"
 
-export const GoneReason = Schema.Literals(["unknown", "restarting", "ended", "supervisor"])
+export const GoneReason = Schema.Literals(["unknown", "restarting", "stopping", "ended", "supervisor", "machine"])
 export type GoneReason = typeof GoneReason.Type
 
 const goneText: Record<GoneReason, string> = {
   unknown: "no actor has this address",
   restarting: "it crashed and its supervisor has not started it again yet",
+  stopping: "it is being stopped",
   ended: "it has reached its final state",
-  supervisor: "it is a supervisor, which takes no events"
+  supervisor: "it is a supervisor, which takes no events",
+  machine: "it is a machine, which has no children"
 }
 
 /** No running actor has this address now. */

@@ -4,8 +4,11 @@
  * up, is a typed failure and never silence.
  */
 import { Clock, Context, Effect, type Fiber, Layer, Queue, Stream } from "effect"
+import type { JournalKind } from "../../domain/Sight.ts"
 import { AddressGone, MailboxFull } from "./ActorErrors.ts"
-import { Journal, type JournalKind } from "./Journal.ts"
+import { errorDetail } from "./errorText.ts"
+import { type Inspect, Inspector } from "./Inspector.ts"
+import { Journal } from "./Journal.ts"
 import { RunQueue } from "./Mailbox.ts"
 import { type ActorEntry, type ActorSnapshot, Registry } from "./Registry.ts"
 import { isInState, type StateValue } from "./stateText.ts"
@@ -22,10 +25,14 @@ export interface ActorSystemOptions {
 export interface Host {
   readonly registry: Registry
   readonly mailbox: number
+  /** Epoch milliseconds, to be shown. People and programs set that clock, so nothing is measured by it. */
   readonly now: () => number
+  /** Milliseconds from some point on: for windows and deadlines. */
+  readonly elapsed: () => number
   /** Starts an Effect at once, on the system's clock. */
   readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
   readonly runQueue: RunQueue
+  readonly inspect: Inspect | undefined
   /** Where machines' `log` actions go. */
   readonly log: (...args: ReadonlyArray<unknown>) => void
   readonly note: (entry: ActorEntry, kind: JournalKind, detail?: string) => void
@@ -34,7 +41,7 @@ export interface Host {
 
 const changesBuffer = 1024
 
-type When = string | ((state: StateValue, context: any) => boolean)
+export type When = string | ((state: StateValue, context: any) => boolean)
 
 export class ActorSystem extends Context.Service<ActorSystem, {
   readonly send: (address: string, event: { readonly type: string }) => Effect.Effect<void, AddressGone | MailboxFull>
@@ -76,11 +83,16 @@ const make = Effect.fnUntraced(function*(options: ActorSystemOptions) {
     registry,
     mailbox: options.mailbox ?? 1024,
     now,
+    elapsed: () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6,
     fork,
-    runQueue: new RunQueue(fork),
+    runQueue: new RunQueue(fork, (error) => fork(Effect.logError("an actor's turn failed outside of the actor", errorDetail(error)))),
+    inspect: yield* Inspector,
     log: (...args) => fork(Effect.logDebug(...args)),
-    note: (entry, kind, detail) => journal.append(now(), entry.address, kind, undefined, undefined, detail),
-    noteEvent: (entry, kind, event) => journal.append(now(), entry.address, kind, event, entry.state)
+    note: (entry, kind, detail) => journal.append(now(), entry.address, kind, null, null, entry.state === "" ? null : entry.state, detail ?? null),
+    noteEvent: (entry, kind, event) => {
+      journal.append(now(), entry.address, kind, event, entry.noted, entry.state, null)
+      entry.noted = entry.state
+    }
   }
 
   return ActorSystem.of({
@@ -88,14 +100,14 @@ const make = Effect.fnUntraced(function*(options: ActorSystemOptions) {
       Effect.flatMap(find(address), (entry): Effect.Effect<void, AddressGone | MailboxFull> => {
         const inlet = entry.inlet
         if (inlet === undefined) {
-          return new AddressGone({ address, reason: entry.gone ?? (entry.kind === "supervisor" ? "supervisor" : "unknown") })
+          return new AddressGone({ address, reason: entry.gone })
         }
         return inlet.offer(event)
           ? Effect.void
           : new MailboxFull({ address, capacity: inlet.capacity, event: event.type })
       }),
     snapshot: (address) => Effect.map(find(address), (entry) => entry.snapshot()),
-    tree: Effect.sync(() => registry.tree()),
+    tree: Effect.sync(() => registry.entries().map((entry) => entry.snapshot())),
     waitFor: (address, when) => Effect.flatMap(find(address), (entry) => watch(entry, when)),
     changes: (prefix) =>
       Stream.callback<ActorSnapshot>((queue) =>
@@ -107,7 +119,7 @@ const make = Effect.fnUntraced(function*(options: ActorSystemOptions) {
     supervisor: (address) =>
       Effect.flatMap(find(address), (entry) =>
         entry.supervisor === undefined
-          ? new AddressGone({ address, reason: entry.gone ?? "unknown" })
+          ? new AddressGone({ address, reason: entry.gone })
           : Effect.succeed(entry.supervisor)),
     host
   })

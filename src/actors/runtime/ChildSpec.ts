@@ -26,6 +26,14 @@ export interface Backoff {
   readonly maxMs: number
 }
 
+/** When an actor is started again, and of a supervisor, how often it does that to its children before it gives up. */
+export interface Upkeep {
+  /** None: the root, which nobody starts again. */
+  readonly restart?: Restart | undefined
+  readonly intensity?: Intensity | undefined
+  readonly backoff?: Backoff | undefined
+}
+
 interface Common {
   /** Unique below its supervisor; may contain "/". */
   readonly id: string
@@ -44,6 +52,7 @@ export interface MachineSpec extends Common {
   readonly showOutput: boolean
   readonly stopEvent: EventObject | undefined
   readonly mailbox: number | undefined
+  readonly hibernates: boolean
 }
 
 export interface SupervisorSpec extends Common {
@@ -76,6 +85,8 @@ export type MachineOptions<L extends AnyStateMachine> = ChildOptions & InputOpti
   readonly stopEvent?: EventFromLogic<L>
   /** How many events may wait. Default: the system's, 1,024. */
   readonly mailbox?: number
+  /** Kept small while it waits for nothing but an event. For machines of which there are thousands. Default: no. */
+  readonly hibernates?: boolean
 }
 
 export const machineChild = <L extends AnyStateMachine>(options: MachineOptions<L>): MachineSpec => ({
@@ -89,7 +100,8 @@ export const machineChild = <L extends AnyStateMachine>(options: MachineOptions<
   allow: options.redact ?? [],
   showOutput: options.showOutput ?? false,
   stopEvent: options.stopEvent,
-  mailbox: options.mailbox
+  mailbox: options.mailbox,
+  hibernates: options.hibernates ?? false
 })
 
 export interface SupervisorOptions {

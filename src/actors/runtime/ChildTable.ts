@@ -5,6 +5,7 @@
 import { Effect } from "effect"
 import type { Host } from "./ActorSystem.ts"
 import type { ChildSpec } from "./ChildSpec.ts"
+import { errorDetail, errorText } from "./errorText.ts"
 import type { OnEnded, Outcome, Process } from "./Process.ts"
 import { ActorEntry } from "./Registry.ts"
 
@@ -19,6 +20,7 @@ export interface Child {
   restart: symbol | undefined
   /** Crashes in a row. */
   failures: number
+  /** By `Host.elapsed`. */
   startedAt: number
 }
 
@@ -57,6 +59,8 @@ export class ChildTable {
       address: this.addressOf(spec.id),
       kind: spec.kind,
       machine: spec.kind === "machine" ? spec.logic.id : spec.strategy,
+      logic: spec.kind === "machine" ? spec.logic : undefined,
+      upkeep: spec,
       allow: spec.kind === "machine" ? spec.allow : [],
       showOutput: spec.kind === "machine" && spec.showOutput,
       parent: this.#parent,
@@ -73,18 +77,27 @@ export class ChildTable {
     return Effect.uninterruptible(Effect.gen({ self: this }, function*() {
       const { entry } = child
       child.restart = undefined
-      child.startedAt = this.#host.now()
+      child.startedAt = this.#host.elapsed()
       entry.status = "running"
       entry.value = ""
       entry.state = ""
+      entry.noted = null
       entry.output = undefined
-      entry.since = child.startedAt
-      this.#host.note(entry, "started")
+      entry.since = this.#host.now()
+      this.#host.note(entry, "started", entry.machine)
       const incarnation = ++child.incarnation
-      child.process = yield* this.#startProcess(child.spec, entry, this.#host, (outcome) =>
-        this.#onChildEnded(child, incarnation, outcome))
+      child.process = yield* this.#startProcess(child.spec, entry, this.#host, (outcome) => {
+        // Nobody restarts what is being stopped, but that it crashed on its way is worth knowing.
+        if (entry.status === "stopping" && outcome._tag === "Crashed") this.crashed(child, outcome.error)
+        this.#onChildEnded(child, incarnation, outcome)
+      })
       this.#host.registry.changed(entry)
     }))
+  }
+
+  crashed({ entry }: Child, error: unknown): void {
+    entry.lastError = errorText(error)
+    this.#host.note(entry, "crashed", errorDetail(error))
   }
 
   /** Orderly, within the child's deadline. */

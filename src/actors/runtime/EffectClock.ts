@@ -18,6 +18,10 @@ export class EffectClock implements XStateClock {
     this.#host = host
   }
 
+  get isIdle(): boolean {
+    return this.#timers === undefined
+  }
+
   setTimeout(run: (...args: Array<any>) => void, ms: number): number {
     const id = ++this.#lastId
     const fire = Effect.sync(() => {

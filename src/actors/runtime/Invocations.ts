@@ -6,12 +6,12 @@ import { Cause, Effect, Fiber } from "effect"
 import type { ActorSystem } from "xstate"
 
 export class Invocations {
-  readonly #onDefect: (error: unknown) => void
+  /** Hears of what no machine can: finalizers that failed when theirs had left, subscribers that threw. */
+  readonly noteContained: (error: unknown) => void
   #fibers: Set<Fiber.Fiber<unknown, unknown>> | undefined = undefined
 
-  /** `onDefect` hears of finalizers that failed: their machine has left and cannot. */
-  constructor(onDefect: (error: unknown) => void) {
-    this.#onDefect = onDefect
+  constructor(noteContained: (error: unknown) => void) {
+    this.noteContained = noteContained
   }
 
   add(fiber: Fiber.Fiber<unknown, unknown>): void {
@@ -20,7 +20,7 @@ export class Invocations {
     fiber.addObserver((exit) => {
       this.#fibers?.delete(fiber)
       if (exit._tag === "Failure" && Cause.hasInterrupts(exit.cause) && Cause.hasDies(exit.cause)) {
-        this.#onDefect(Cause.squash(exit.cause))
+        this.noteContained(Cause.squash(exit.cause))
       }
     })
   }

@@ -46,7 +46,7 @@ export class Mailbox {
 }
 
 export interface Runnable {
-  /** Handles some events; true when more are waiting. */
+  /** Handles some events; true when more are waiting. What goes wrong is its own affair: it is to throw nothing. */
   readonly runTurn: (events: number) => boolean
 }
 
@@ -55,11 +55,14 @@ const eventsPerTurn = 32
 
 export class RunQueue {
   readonly #fork: (effect: Effect.Effect<void>) => unknown
+  readonly #onThrow: (error: unknown) => void
   #ready: Array<Runnable> = []
   #running = false
 
-  constructor(fork: (effect: Effect.Effect<void>) => unknown) {
+  /** `onThrow` hears of a runnable that threw all the same; its turn is over, and the others go on. */
+  constructor(fork: (effect: Effect.Effect<void>) => unknown, onThrow: (error: unknown) => void) {
     this.#fork = fork
+    this.#onThrow = onThrow
   }
 
   /** Runs it later, never on the caller's stack. Each runnable queues itself at most once. */
@@ -75,8 +78,17 @@ export class RunQueue {
       yield* Effect.yieldNow
       const turn = this.#ready
       this.#ready = []
-      for (const runnable of turn) if (runnable.runTurn(eventsPerTurn)) this.#ready.push(runnable)
+      for (const runnable of turn) if (this.#turnOf(runnable)) this.#ready.push(runnable)
     }
     this.#running = false
   })
+
+  #turnOf(runnable: Runnable): boolean {
+    try {
+      return runnable.runTurn(eventsPerTurn)
+    } catch (error) {
+      this.#onThrow(error)
+      return false
+    }
+  }
 }

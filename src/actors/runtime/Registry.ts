@@ -3,9 +3,10 @@
  * entry lives as long as its supervisor knows the child, across restarts. Only the runtime writes
  * here; everyone else looks through ActorSystem.
  */
-import type { AnyMachineSnapshot, EventObject } from "xstate"
+import type { AnyMachineSnapshot, AnyStateMachine, EventObject } from "xstate"
 import type { GoneReason } from "./ActorErrors.ts"
 import type { Host } from "./ActorSystem.ts"
+import type { Upkeep } from "./ChildSpec.ts"
 import { isBelow } from "./Journal.ts"
 import { stateText, type StateValue } from "./stateText.ts"
 import type { SupervisorRef } from "./Supervisor.ts"
@@ -27,6 +28,7 @@ export interface ActorSnapshot {
   /** Events that wait. */
   readonly mailbox: number
   readonly lastError?: string
+  readonly upkeep: Upkeep
   /** The allow-listed keys only. */
   readonly context: Readonly<Record<string, unknown>>
   readonly output?: unknown
@@ -44,12 +46,16 @@ export class ActorEntry {
   status: ActorStatus = "running"
   value: StateValue = ""
   state = ""
+  /** The state after the last event in the journal. */
+  noted: string | null = null
   rawContext: Readonly<Record<string, unknown>> = {}
   since: number
   restarts = 0
   lastError: string | undefined = undefined
   output: unknown = undefined
   inlet: Inlet | undefined = undefined
+  /** Of a process that has ended, but whose supervisor has not dealt with that: what it is waiting for. */
+  left: "restarting" | "stopping" | "ended" = "ended"
   supervisor: SupervisorRef | undefined = undefined
   removed = false
   /** Made on demand: of many actors few have children, and few are waited for. */
@@ -58,22 +64,36 @@ export class ActorEntry {
   readonly address: string
   readonly kind: "machine" | "supervisor"
   readonly machine: string
+  /** Undefined: a supervisor. */
+  readonly logic: AnyStateMachine | undefined
+  readonly upkeep: Upkeep
   readonly allow: ReadonlyArray<string>
   readonly showOutput: boolean
   readonly parent: ActorEntry | undefined
 
-  constructor(init: Pick<ActorEntry, "address" | "kind" | "machine" | "allow" | "showOutput" | "parent" | "since">) {
+  constructor(init: Pick<ActorEntry, "address" | "kind" | "machine" | "logic" | "upkeep" | "allow" | "showOutput" | "parent" | "since">) {
     this.address = init.address
     this.kind = init.kind
     this.machine = init.machine
+    this.logic = init.logic
+    this.upkeep = init.upkeep
     this.allow = init.allow
     this.showOutput = init.showOutput
     this.parent = init.parent
     this.since = init.since
   }
 
-  get gone(): GoneReason | undefined {
-    return this.removed ? "unknown" : this.status === "ended" || this.status === "restarting" ? this.status : undefined
+  /** Of a supervisor its status. */
+  get shownState(): string {
+    return this.kind === "supervisor" ? this.status : this.state
+  }
+
+  /** Why it takes no events, or no children, when that is so. */
+  get gone(): GoneReason {
+    if (this.removed) return "unknown"
+    if (this.status !== "running") return this.status
+    if (this.kind === "supervisor") return this.supervisor === undefined ? "stopping" : "supervisor"
+    return this.inlet === undefined ? this.left : "machine"
   }
 
   /** Calls back at each change; returns how to end that. */
@@ -86,7 +106,9 @@ export class ActorEntry {
     }
   }
 
-  observe(snapshot: AnyMachineSnapshot, host: Host): void {
+  /** In the journal before anybody is told. */
+  observe(snapshot: AnyMachineSnapshot, event: string, host: Host): void {
+    if (snapshot.status === "error") return host.noteEvent(this, "event", event)
     this.rawContext = snapshot.context
     if (this.showOutput && snapshot.status === "done") this.output = snapshot.output
     if (snapshot.value !== this.value) {
@@ -95,6 +117,7 @@ export class ActorEntry {
       if (state !== this.state) this.since = host.now()
       this.state = state
     }
+    host.noteEvent(this, "event", event)
     host.registry.changed(this)
   }
 
@@ -104,11 +127,12 @@ export class ActorEntry {
       kind: this.kind,
       machine: this.machine,
       status: this.status,
-      state: this.kind === "supervisor" ? this.status : this.state,
+      state: this.shownState,
       since: this.since,
       restarts: this.restarts,
       mailbox: this.inlet?.size ?? 0,
       ...(this.lastError === undefined ? {} : { lastError: this.lastError }),
+      upkeep: { restart: this.upkeep.restart, intensity: this.upkeep.intensity, backoff: this.upkeep.backoff },
       context: Object.fromEntries(this.allow.filter((key) => key in this.rawContext).map((key) => [key, this.rawContext[key]])),
       ...(this.output === undefined ? {} : { output: this.output })
     }
@@ -156,10 +180,10 @@ export class Registry {
   }
 
   /** Depth first: parents before children, children in the order in which they were first started. */
-  tree(): ReadonlyArray<ActorSnapshot> {
-    const found: Array<ActorSnapshot> = []
+  entries(): ReadonlyArray<ActorEntry> {
+    const found: Array<ActorEntry> = []
     const visit = (entry: ActorEntry) => {
-      found.push(entry.snapshot())
+      found.push(entry)
       entry.children?.forEach(visit)
     }
     for (const entry of this.#entries.values()) if (entry.parent === undefined) visit(entry)

@@ -6,7 +6,7 @@
  */
 import { Effect, type Scope } from "effect"
 import { ActorSystem } from "./ActorSystem.ts"
-import type { AddressGone, AlreadyStarted, SupervisorFailed } from "./ActorErrors.ts"
+import type { AddressGone, AlreadyStarted, MailboxFull, SupervisorFailed } from "./ActorErrors.ts"
 import type { ChildSpec, SupervisorOptions } from "./ChildSpec.ts"
 import { ActorEntry } from "./Registry.ts"
 import { startSupervisor } from "./supervisorProcess.ts"
@@ -15,10 +15,11 @@ export interface SupervisorRef {
   readonly address: string
   /**
    * Adds a child after the others and starts it. Replaces an ended child of that id. The child is
-   * forgotten when this supervisor itself is restarted.
+   * forgotten when this supervisor itself is restarted. Refused when 1,024 requests (the system's
+   * size of mailboxes) wait already.
    */
-  readonly startChild: (spec: ChildSpec) => Effect.Effect<void, AlreadyStarted | AddressGone>
-  /** Stops a child, waits for its end and removes it. Does nothing when there is none. */
+  readonly startChild: (spec: ChildSpec) => Effect.Effect<void, AlreadyStarted | AddressGone | MailboxFull>
+  /** Stops a child, waits for its end and removes it. Does nothing when there is none; never refused. */
   readonly stopChild: (id: string) => Effect.Effect<void>
   /** Fails once the restart intensity is exceeded and all children have been stopped. */
   readonly failed: Effect.Effect<never, SupervisorFailed>
@@ -38,6 +39,8 @@ export const start = Effect.fnUntraced(function*(options: StartOptions): Effect.
     address: options.address,
     kind: "supervisor",
     machine: options.strategy,
+    logic: undefined,
+    upkeep: { intensity: options.intensity, backoff: options.backoff },
     allow: [],
     showOutput: false,
     parent: undefined,
@@ -46,14 +49,17 @@ export const start = Effect.fnUntraced(function*(options: StartOptions): Effect.
   const root = yield* Effect.acquireRelease(
     Effect.suspend(() => {
       host.registry.add(entry)
-      host.note(entry, "started")
-      return startSupervisor({ ...options, backoff: options.backoff, shutdownMs: Infinity }, entry, host, () => {})
+      host.note(entry, "started", entry.machine)
+      return startSupervisor({ ...options, backoff: options.backoff, shutdownMs: Infinity }, entry, host, (outcome) => {
+        if (outcome._tag === "Ended") host.note(entry, "ended")
+      })
     }),
     (root) => Effect.andThen(
         root.stop,
         Effect.sync(() => {
           host.note(entry, "stopped")
           host.registry.remove(entry)
+          host.note(entry, "removed")
         })
       )
   )

@@ -1,10 +1,11 @@
 /**
  * Keeps errors inside the actor that made them. XState 5.33 rethrows what subscribers throw, and errors
  * that nobody subscribed to, from a timer, which ends the process; and after a crash it leaves the
- * actors that the crashed one had invoked running. The inspector made here, given to an actor at its
- * creation, closes both holes for it and everything it invokes.
+ * actors that the crashed one had invoked running. The inspector here, given to an actor at its
+ * creation, closes both holes for it and everything it invokes; `Turn` closes what is left.
  */
-import type { AnyStateMachine, InspectionEvent, Observer } from "xstate"
+import { type EventObject, type InspectionEvent, StateMachine } from "xstate"
+import { invocationsOf, type XStateSystem } from "./Invocations.ts"
 
 /** The parts of XState's actors, public and internal, that containment needs. */
 interface Containable {
@@ -12,13 +13,16 @@ interface Containable {
   on: (type: string, handler: (event: any) => void) => unknown
   getSnapshot: () => { readonly status: string; readonly children?: Readonly<Record<string, Containable | undefined>> } | undefined
   readonly _stop: () => unknown
+  readonly logic: unknown
+  readonly system: XStateSystem
 }
 
 type Callback = ((value?: any) => void) | undefined
+interface Observing { readonly next?: Callback; readonly error?: Callback; readonly complete?: Callback }
 
-const guarded = (callback: Callback, onError: (error: unknown) => void) => (value?: unknown): void => {
+const attempt = (run: () => void, onError: (error: unknown) => void): void => {
   try {
-    callback?.(value)
+    run()
   } catch (error) {
     onError(error)
   }
@@ -34,36 +38,98 @@ export const stopInvoked = (actor: unknown): void => {
   }
 }
 
-const contain = (actor: Containable, onError: (error: unknown) => void): void => {
-  const subscribe = actor.subscribe.bind(actor)
-  const on = actor.on.bind(actor)
-  actor.subscribe = (observerOrNext: Partial<Observer<unknown>> | Callback, error?: Callback, complete?: Callback) => {
-    const observer = typeof observerOrNext === "object"
-      ? { next: observerOrNext.next?.bind(observerOrNext), error: observerOrNext.error?.bind(observerOrNext), complete: observerOrNext.complete?.bind(observerOrNext) }
-      : { next: observerOrNext, error, complete }
-    return subscribe({
-      next: guarded(observer.next, onError),
-      error: guarded(observer.error, onError),
-      complete: guarded(observer.complete, onError)
+/** Shared by all actors, of which there may be many: each finds out by itself who hears of its errors. */
+const contained = {
+  subscribe(this: Containable, observerOrNext: Observing | Callback, error?: Callback, complete?: Callback): unknown {
+    const observer: Observing = typeof observerOrNext === "object" ? observerOrNext : { next: observerOrNext, error, complete }
+    const onError = listenerOf(this)
+    return methodsOf(this).subscribe.call(this, {
+      ...(observer.next === undefined ? {} : { next: (value: unknown) => attempt(() => observer.next?.(value), onError) }),
+      // Always: XState rethrows what no observer takes.
+      error: (value: unknown) => attempt(() => observer.error?.(value), onError),
+      ...(observer.complete === undefined ? {} : { complete: () => attempt(() => observer.complete?.(), onError) })
     })
+  },
+  on(this: Containable, type: string, handler: (event: unknown) => void): unknown {
+    const onError = listenerOf(this)
+    return methodsOf(this).on.call(this, type, (event) => attempt(() => handler(event), onError))
   }
-  actor.on = (type, handler) => on(type, guarded(handler, onError))
 }
 
+/** As XState made them. */
+const methodsOf = (actor: Containable): Containable => Object.getPrototypeOf(actor) as Containable
+const listenerOf = ({ system }: Containable) => (error: unknown): void => invocationsOf(system)?.noteContained(error)
+
 /**
- * A machine whose `always` transitions chase one another would hold the process for ever: after this
+ * A machine whose `always` transitions or raised events chase one another would hold the process for ever: after this
  * many steps it crashes instead, unless it names a bound of its own.
  */
 const maxMicrosteps = 1000
 
-export const boundMicrosteps = (machine: AnyStateMachine): void => {
-  if ((machine.options.maxIterations ?? Infinity) === Infinity) machine.options.maxIterations = maxMicrosteps
+const boundMicrosteps = (logic: unknown): void => {
+  if (logic instanceof StateMachine && (logic.options.maxIterations ?? Infinity) === Infinity) logic.options.maxIterations = maxMicrosteps
 }
 
-/** `onError` hears what a subscriber threw; it must not throw. */
-export const containingInspector = (onError: (error: unknown) => void) => (event: InspectionEvent): void => {
-  if (event.type === "@xstate.actor") contain(event.actorRef as unknown as Containable, onError)
-  else if (event.type === "@xstate.event" && event.sourceRef !== undefined && event.event.type.startsWith("xstate.error.actor.")) {
+/** Part of the inspector of every machine. Who hears of what a subscriber threw are the machine's `Invocations`. */
+export const containInspected = (event: InspectionEvent): void => {
+  if (event.type === "@xstate.actor") {
+    Object.assign(event.actorRef, contained)
+    boundMicrosteps((event.actorRef as unknown as Containable).logic)
+  } else if (event.type === "@xstate.event" && event.sourceRef !== undefined && event.event.type.startsWith("xstate.error.actor.")) {
     stopInvoked(event.sourceRef)
+  }
+}
+
+/** Twice what a stream delivers before its fiber gives way (2,048), which its machine may pass on. */
+const maxSteps = 5000
+
+/** Where XState hands every event to its actor, whoever sent it. */
+interface Relaying {
+  _relay: (source: unknown, target: unknown, event: EventObject) => void
+}
+
+/**
+ * All that a machine and what it invoked do at once because of one event. What escapes from a turn is the machine's crash; one that
+ * does not end, because its actors send to themselves or to one another without delay, is broken off.
+ */
+export class Turn {
+  readonly #machine: string
+  readonly #crash: (error: unknown) => void
+  /** What it began with; undefined between turns. */
+  #event: EventObject | undefined = undefined
+  #steps = 0
+
+  constructor(machine: string, crash: (error: unknown) => void) {
+    this.#machine = machine
+    this.#crash = crash
+  }
+
+  /** Makes a turn of each event that comes from outside: from a timer, a promise, a stream. */
+  guard(system: XStateSystem): void {
+    const relaying = system as unknown as Relaying
+    const relay = relaying._relay
+    relaying._relay = (source, target, event) => this.run(event, () => relay(source, target, event))
+  }
+
+  /** Begins a turn, or takes a step in the present one. */
+  run(event: EventObject, work: () => void): void {
+    if (this.#event !== undefined) {
+      if (++this.#steps > maxSteps) throw this.#endless(event)
+      return work()
+    }
+    this.#event = event
+    this.#steps = 0
+    try {
+      work()
+    } catch (error) {
+      this.#crash(error)
+    } finally {
+      this.#event = undefined
+    }
+  }
+
+  #endless(last: EventObject): Error {
+    return new Error(`Machine "${this.#machine}" does not come to rest: "${this.#event?.type}" led to more than ${maxSteps} events without a delay, `
+      + `the last "${last.type}". Let a delay, or something outside of it, stand between what it sends to itself.`)
   }
 }

@@ -4,7 +4,7 @@
  */
 export type StateValue = string | { readonly [region: string]: StateValue | undefined }
 
-/** `online`, `online.synced`, and for parallel states `{dns: up, link: online.synced}`. */
+/** `online`, `online.synced`, and for parallel states `{dns: up, link: online.synced}` or, where they hold no others, `{dns, link}`. */
 export const stateText = (value: StateValue): string => {
   if (typeof value === "string") return value
   const regions = Object.entries(value).filter((entry): entry is [string, StateValue] => entry[1] !== undefined)
@@ -14,7 +14,11 @@ export const stateText = (value: StateValue): string => {
     const inner = stateText(first[1])
     return inner === "" ? first[0] : `${first[0]}.${inner}`
   }
-  return `{${regions.map(([name, inner]) => `${name}: ${stateText(inner)}`).join(", ")}}`
+  const parts = regions.map(([name, inner]) => {
+    const text = stateText(inner)
+    return text === "" ? name : `${name}: ${text}`
+  })
+  return `{${parts.join(", ")}}`
 }
 
 /** Whether `path` ("online", "online.synced", "dns.up") names an active state. */

@@ -8,7 +8,7 @@ import type { Host } from "./ActorSystem.ts"
 import type { ChildSpec, SupervisorSpec } from "./ChildSpec.ts"
 import { type Child, ChildTable } from "./ChildTable.ts"
 import { within } from "./deadline.ts"
-import { errorDetail, errorText } from "./errorText.ts"
+import { errorText } from "./errorText.ts"
 import { startMachine } from "./machineProcess.ts"
 import type { OnEnded, Outcome, Process } from "./Process.ts"
 import type { ActorEntry } from "./Registry.ts"
@@ -32,8 +32,8 @@ export const startSupervisor = Effect.fnUntraced(function*(
   onEnded: OnEnded
 ): Effect.fn.Return<SupervisorProcess> {
   const inbox = new SupervisorInbox(
-    yield* Queue.unbounded<Message>(),
-    () => new AddressGone({ address: entry.address, reason: entry.gone ?? "ended" })
+    yield* Queue.unbounded<Message>(), entry.address, host.mailbox,
+    () => new AddressGone({ address: entry.address, reason: entry.gone })
   )
   const ended = yield* Deferred.make<void, SupervisorFailed>()
   const backoff = backoffOf(options.backoff, options.intensity)
@@ -54,9 +54,17 @@ export const startSupervisor = Effect.fnUntraced(function*(
     }
   })
 
+  const waits = (child: Child, why: string) => {
+    child.entry.status = "restarting"
+    host.note(child.entry, "restarting", why)
+    host.registry.changed(child.entry)
+  }
+
   const restartGroup = Effect.fnUntraced(function*(failure: Child) {
     const group = affectedBy(options.strategy, children.all, failure)
     const restart = Symbol(failure.spec.id)
+    const delay = backoffDelay(backoff, failure.failures)
+    waits(failure, `${options.strategy}, ${group.length} of ${children.all.length} children, in ${delay} ms`)
     for (const child of [...group].reverse()) {
       yield* children.stop(child)
       if (child.spec.restart === "temporary") {
@@ -64,11 +72,8 @@ export const startSupervisor = Effect.fnUntraced(function*(
         continue
       }
       child.restart = restart
-      child.entry.status = "restarting"
-      host.registry.changed(child.entry)
+      if (child !== failure) waits(child, `with ${failure.entry.address}`)
     }
-    const delay = backoffDelay(backoff, failure.failures)
-    host.note(failure.entry, "restarting", `${options.strategy}, ${group.length} of ${children.all.length} children, in ${delay} ms`)
     if (delay === 0) return yield* startDue(restart)
     const timer = host.fork(Effect.delay(Effect.sync(() => inbox.tell({ _tag: "RestartDue", restart })), delay))
     timers.add(timer)
@@ -78,8 +83,7 @@ export const startSupervisor = Effect.fnUntraced(function*(
   const childEnded = Effect.fnUntraced(function*(child: Child, outcome: Outcome): Effect.fn.Return<Outcome | undefined> {
     child.process = undefined
     if (outcome._tag === "Crashed") {
-      child.entry.lastError = errorText(outcome.error)
-      host.note(child.entry, "crashed", errorDetail(outcome.error))
+      children.crashed(child, outcome.error)
       yield* Effect.logWarning("actor crashed").pipe(Effect.annotateLogs({ address: child.entry.address, error: child.entry.lastError }))
     } else {
       host.note(child.entry, "ended")
@@ -92,7 +96,7 @@ export const startSupervisor = Effect.fnUntraced(function*(
       }
       return child.spec.significant ? { _tag: "Ended" } : undefined
     }
-    const now = host.now()
+    const now = host.elapsed()
     child.failures = now - child.startedAt >= Math.max(1, backoff.maxMs) ? 1 : child.failures + 1
     if (!budget.spend(now)) {
       return {
@@ -174,7 +178,8 @@ export const startSupervisor = Effect.fnUntraced(function*(
     if (outcome._tag !== "Crashed") yield* Deferred.succeed(ended, undefined)
     else if (!(outcome.error instanceof SupervisorFailed)) yield* Deferred.die(ended, outcome.error)
     else {
-      host.note(entry, "gaveUp", outcome.error.message)
+      entry.lastError = errorText(outcome.error)
+      host.note(entry, "gaveUp", entry.lastError)
       yield* Effect.logError(outcome.error.message)
       yield* Deferred.fail(ended, outcome.error)
     }
@@ -183,8 +188,8 @@ export const startSupervisor = Effect.fnUntraced(function*(
 
   const ref: SupervisorRef = {
     address: entry.address,
-    startChild: (spec) => inbox.ask((reply) => ({ _tag: "StartChild", spec, reply })),
-    stopChild: (id) => Effect.ignore(inbox.ask((reply) => ({ _tag: "StopChild", id, reply }))),
+    startChild: (spec) => inbox.start(spec),
+    stopChild: (id) => Effect.ignore(inbox.stop(id)),
     failed: Effect.andThen(Deferred.await(ended), Effect.never),
     ended: Deferred.await(ended)
   }

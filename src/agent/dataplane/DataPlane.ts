@@ -4,11 +4,12 @@
  * is in force. A sandbox that meshd could not serve does not hold the others up; it is tried again, slower each time.
  */
 import { Context, Deferred, Effect, Layer, Option, PubSub, Queue, Stream } from "effect"
-import type { NetworkId, SandboxId } from "../../domain/Ids.ts"
+import type { NetworkId, SourceId } from "../../domain/Ids.ts"
+import { monotonicNanos } from "../../domain/monotonic.ts"
 import type { Hello, MeshdEvent, NodeStatus, Plan } from "../../protocol/meshd/Messages.ts"
-import { Config } from "../Config.ts"
-import { Knowledge } from "../Knowledge.ts"
 import { diffPlans, isEmpty } from "../plan/planDiff.ts"
+import { type Asked, type ClosedHere, ClosedStreams } from "./ClosedStreams.ts"
+import { Desired } from "./Desired.ts"
 import { connectMeshd, type JoinRequest, type MeshdClient, type MeshdFailure, MeshdUnavailable } from "./MeshdClient.ts"
 
 /** What the machine `dataPlane` lives on. */
@@ -19,6 +20,9 @@ export type DataPlaneEvent =
 
 /** What meshd tells, and whether it is there to tell. */
 export type DataPlaneNews = MeshdEvent | { readonly event: "connected" } | { readonly event: "lost" }
+
+/** What it tells of streams. */
+export type FlowNews = Extract<DataPlaneNews, { readonly event: "flow" | "dropped" | "connected" }>
 
 export interface SandboxResult { readonly ok: boolean; readonly error: string | undefined }
 export interface InForce { readonly plan: Plan; readonly generation: number }
@@ -31,16 +35,21 @@ export class DataPlane extends Context.Service<DataPlane, {
   readonly problem: Effect.Effect<string | undefined>
   readonly inForce: Effect.Effect<InForce | undefined>
   /** What meshd last said of a sandbox; undefined when it was never told of it. */
-  readonly sandbox: (id: SandboxId) => Effect.Effect<SandboxResult | undefined>
+  readonly sandbox: (id: SourceId) => Effect.Effect<SandboxResult | undefined>
   readonly node: (id: NetworkId) => Effect.Effect<NodeStatus | undefined>
   readonly join: (request: JoinRequest) => Effect.Effect<NodeStatus, MeshdFailure>
+  /** The streams that new versions of the network have closed, beyond what the control plane has acknowledged to know. */
+  readonly tellClosed: (id: NetworkId, asked: Asked, acknowledged?: number) => Effect.Effect<ClosedHere | undefined>
   /** Ends the network's node and its state. */
   readonly leave: (id: NetworkId) => Effect.Effect<void, MeshdFailure>
   readonly meshd: Effect.Effect<MeshdClient, MeshdUnavailable>
   readonly hello: Effect.Effect<Hello | undefined>
+  /** All but flows, of which there may be thousands a second. */
   readonly events: Stream.Stream<DataPlaneNews>
+  readonly flowNews: Stream.Stream<FlowNews>
 }>()("gstacks/agent/DataPlane") {
-  static readonly layer = Layer.effect(DataPlane, Effect.suspend(() => make()))
+  static readonly layerNoDeps = Layer.effect(DataPlane, Effect.suspend(() => make()))
+  static readonly layer = Layer.provide(DataPlane.layerNoDeps, Desired.layer)
 }
 
 const firstRetryMs = 500
@@ -50,12 +59,13 @@ interface Waiter { readonly revision: number; readonly done: Deferred.Deferred<I
 interface Connection { readonly client: MeshdClient; readonly hello: Hello }
 
 const make = Effect.fnUntraced(function*() {
-  const config = yield* Config
-  const knowledge = yield* Knowledge
+  const desired = yield* Desired
   const events = yield* PubSub.sliding<DataPlaneNews>(4096)
+  const flowNews = yield* PubSub.sliding<FlowNews>(16_384)
   const wake = yield* Queue.sliding<void>(1)
   const nodes = new Map<NetworkId, NodeStatus>()
-  const results = new Map<SandboxId, SandboxResult>()
+  const results = new Map<SourceId, SandboxResult>()
+  const closed = new ClosedStreams()
   let waiters: Array<Waiter> = []
   let wanted = 0
   let connection: Connection | undefined
@@ -79,7 +89,7 @@ const make = Effect.fnUntraced(function*() {
   /** Brings the plan of now into force once; undefined when it already is. */
   const applyOnce = Effect.fnUntraced(function*({ client, hello }: Connection, retry: boolean) {
     const revision = wanted
-    const plan = knowledge.plan()
+    const plan = desired.plan()
     const base = inForce
     const delta = base === undefined ? undefined : plan === base.plan ? {} : diffPlans(base.plan, plan)
     if (base !== undefined && delta !== undefined && isEmpty(delta) && !retry) {
@@ -88,7 +98,8 @@ const make = Effect.fnUntraced(function*() {
     }
     const generation = (base?.generation ?? hello.generation) + 1
     const applied = yield* base === undefined || delta === undefined ? client.applyPlan(generation, plan) : client.applyDelta(generation, base.generation, delta)
-    const listed = new Set(plan.sandboxes.map((sandbox) => sandbox.id))
+    closed.note(applied, plan, yield* monotonicNanos)
+    const listed = new Set<SourceId>(plan.sandboxes.map((sandbox) => sandbox.id))
     for (const id of results.keys()) if (!listed.has(id)) results.delete(id)
     for (const id of listed) if (!results.has(id)) results.set(id, { ok: true, error: undefined })
     for (const { id, ok, error } of applied.sandboxes) if (listed.has(id)) results.set(id, { ok, error })
@@ -127,6 +138,8 @@ const make = Effect.fnUntraced(function*() {
     }))
     yield* refresh
     yield* Stream.runForEach(client.events, (event) => {
+      if (event.event === "flow" || event.event === "dropped") PubSub.publishUnsafe(flowNews, event)
+      if (event.event === "flow") return Effect.void
       if (event.event === "node") nodes.set(event.data.network, event.data)
       PubSub.publishUnsafe(events, event)
       return event.event === "dropped" ? refresh : Effect.void
@@ -134,7 +147,7 @@ const make = Effect.fnUntraced(function*() {
   })
 
   const session: Stream.Stream<DataPlaneEvent, MeshdFailure> = Stream.callback<DataPlaneEvent, MeshdFailure>((queue) => Effect.gen(function*() {
-    const client = yield* connectMeshd(config.meshdSocket).pipe(Effect.tapError((error) => Effect.sync(() => { problem = error.message })))
+    const client = yield* connectMeshd(desired.meshdSocket).pipe(Effect.tapError((error) => Effect.sync(() => { problem = error.message })))
     const hello = yield* client.hello
     nodes.clear()
     results.clear()
@@ -148,6 +161,7 @@ const make = Effect.fnUntraced(function*() {
     }))
     yield* client.subscribe
     PubSub.publishUnsafe(events, { event: "connected" })
+    PubSub.publishUnsafe(flowNews, { event: "connected" })
     Queue.offerUnsafe(queue, { type: "meshd.connected", pid: hello.pid, instance: hello.instance })
     return yield* Effect.raceAllFirst([applyForever(connection, (event) => { Queue.offerUnsafe(queue, event) }), Effect.andThen(follow(client), Effect.never), client.closed])
   }), { bufferSize: 256, strategy: "sliding" })
@@ -159,10 +173,11 @@ const make = Effect.fnUntraced(function*() {
     problem: Effect.sync(() => problem),
     inForce: Effect.sync(() => inForce),
     sandbox: (id) => Effect.sync(() => results.get(id)),
+    tellClosed: (id, asked, acknowledged) => Effect.sync(() => closed.tell(id, asked, acknowledged)),
     node: (id) => Effect.sync(() => nodes.get(id)),
     join: (request) => meshd.pipe(Effect.flatMap((client) => client.join(request)), Effect.tap((node) => Effect.sync(() => { nodes.set(node.network, node) }))),
     leave: (id) => meshd.pipe(Effect.flatMap((client) => client.leave(id, true)), Effect.tap(() => Effect.sync(() => { nodes.delete(id) }))),
     hello: Effect.sync(() => connection?.hello),
-    events: Stream.fromPubSub(events)
+    events: Stream.fromPubSub(events), flowNews: Stream.fromPubSub(flowNews)
   })
 })

@@ -2,10 +2,11 @@
  * One connection to meshd (docs/protocol.md, "Agent to meshd"). Every call is typed, decoded and bounded in time; when the
  * connection ends, calls under way fail with `MeshdUnavailable` and so does `closed`. It never reconnects by itself.
  */
-import { Deferred, Effect, Queue, Schema, type Scope, Semaphore, Stream } from "effect"
-import { createConnection, type Socket } from "node:net"
-import type { NetworkId, SandboxId } from "../../domain/Ids.ts"
-import { Applied, Flow, Hello, MeshdEvent, MeshdStatus, NodeStatus, type Plan, type PlanDelta, ProbeResult, protocolVersion, type Target } from "../../protocol/meshd/Messages.ts"
+import { Context, Deferred, Effect, Queue, Schema, type Scope, Semaphore, Stream } from "effect"
+import { createConnection } from "node:net"
+import type { Duplex } from "node:stream"
+import type { LocalNodeId, NetworkId, SandboxId } from "../../domain/Ids.ts"
+import { Applied, Flow, FlowCounts, Forward, ForwardState, Hello, MeshdEvent, MeshdStatus, NodeStatus, type Plan, type PlanDelta, ProbeResult, protocolVersion, Refusals, type Target } from "../../protocol/meshd/Messages.ts"
 import { Lines } from "./lines.ts"
 
 export class MeshdUnavailable extends Schema.TaggedError<MeshdUnavailable>()("MeshdUnavailable", { message: Schema.String }) {}
@@ -17,7 +18,12 @@ export interface JoinRequest {
   readonly network: NetworkId; readonly hostname: string; readonly controlUrl: string; readonly authKey?: string
   readonly udpPort?: number; readonly transport: "auto" | "netstack"
 }
-export interface ProbeRequest { readonly network: NetworkId; readonly sandbox?: SandboxId; readonly alias: string; readonly port: number; readonly target: Target }
+export interface ProbeRequest { readonly network: NetworkId; readonly sandbox?: SandboxId | LocalNodeId; readonly alias: string; readonly port: number; readonly target: Target
+  /** With both, it starts inside the sandbox's namespace. */
+  readonly name?: string; readonly address?: string
+  /** How long to wait for the app to speak first. */
+  readonly firstByteMs?: number
+}
 
 export interface MeshdClient {
   readonly hello: Effect.Effect<Hello, MeshdFailure>
@@ -28,17 +34,30 @@ export interface MeshdClient {
   readonly leave: (network: NetworkId, forget: boolean) => Effect.Effect<void, MeshdFailure>
   readonly status: Effect.Effect<MeshdStatus, MeshdFailure>
   readonly flows: (limit: number) => Effect.Effect<ReadonlyArray<Flow>, MeshdFailure>
+  /** All that are open, permit by permit: of so many permits. */
+  readonly flowCounts: (limit: number) => Effect.Effect<FlowCounts, MeshdFailure>
+  /** Since the call before. */
+  readonly refusals: Effect.Effect<Refusals, MeshdFailure>
   readonly probe: (request: ProbeRequest) => Effect.Effect<ProbeResult, MeshdFailure>
   readonly connect: (sandbox: SandboxId, port: number) => Effect.Effect<{ readonly micros: number }, MeshdFailure>
+  readonly listen: (forward: Forward) => Effect.Effect<ForwardState, MeshdFailure>
+  /** Resets its connections. One that is not there is no error. */
+  readonly unlisten: (id: string) => Effect.Effect<void, MeshdFailure>
+  readonly forwards: Effect.Effect<ReadonlyArray<ForwardState>, MeshdFailure>
+  /** The round trip to a peer, over the path in use. */
+  readonly ping: (network: NetworkId, address: string) => Effect.Effect<{ readonly micros: number }, MeshdFailure>
   /** Bounded: when nobody reads, the oldest go. */
   readonly events: Stream.Stream<MeshdEvent>
   readonly closed: Effect.Effect<never, MeshdUnavailable>
 }
 
+/** The code of a call that meshd did not answer in time. */
+export const noAnswer = "no_answer"
+
 const callsAtOnce = 256
 const eventsKept = 4096
 const seconds = (n: number) => n * 1000
-const timeouts = { short: seconds(5), apply: seconds(20), join: seconds(35), probe: seconds(8) }
+const timeouts = { short: seconds(5), apply: seconds(20), join: seconds(35), probe: seconds(10) }
 
 const Response = Schema.Union([
   Schema.Struct({ id: Schema.Int, result: Schema.Unknown }),
@@ -88,34 +107,47 @@ export const connectMeshd = Effect.fnUntraced(function*(path: string): Effect.fn
   const call = <A>(method: string, params: unknown, result: Schema.Codec<A, any>, timeoutMs = timeouts.short): Effect.Effect<A, MeshdFailure> =>
     exchange(method, params).pipe(
       slots.withPermit,
-      Effect.timeoutOrElse({ duration: timeoutMs, orElse: () => Effect.fail(new MeshdRefused({ method, code: "timeout", message: `no answer within ${timeoutMs} ms` })) }),
+      Effect.timeoutOrElse({ duration: timeoutMs, orElse: () => Effect.fail(new MeshdRefused({ method, code: noAnswer, message: `no answer within ${timeoutMs} ms` })) }),
       Effect.flatMap((answer) => Schema.decodeUnknownEffect(result)(answer).pipe(
         Effect.mapError((error) => new MeshdRefused({ method, code: "bad_response", message: String(error) }))))
     )
 
+  /** One whose answer does not come in time may still come into force, after a later one: the connection ends, and the next one's plan stands. */
+  const apply = (params: { readonly generation: number; readonly base: number | null; readonly plan: Plan | PlanDelta }) => call("apply", params, Applied, timeouts.apply).pipe(
+    Effect.tapError((error) => Effect.sync(() => { if (error._tag === "MeshdRefused" && error.code === noAnswer) socket.destroy() })))
+
   return {
     hello: call("hello", { protocol: protocolVersion }, Hello),
     subscribe: call("subscribe", {}, Schema.Unknown),
-    applyPlan: (generation, plan) => call("apply", { generation, base: null, plan }, Applied, timeouts.apply),
-    applyDelta: (generation, base, plan) => call("apply", { generation, base, plan }, Applied, timeouts.apply),
+    applyPlan: (generation, plan) => apply({ generation, base: null, plan }),
+    applyDelta: (generation, base, plan) => apply({ generation, base, plan }),
     join: (request) => call("join", request, NodeStatus, timeouts.join),
     leave: (network, forget) => call("leave", { network, forget }, Schema.Unknown, timeouts.probe),
     status: call("status", {}, MeshdStatus),
     flows: (limit) => call("flows", { limit }, Schema.Struct({ flows: Schema.Array(Flow) })).pipe(Effect.map((answer) => answer.flows)),
+    flowCounts: (limit) => call("flowCounts", { limit }, FlowCounts),
+    refusals: call("refusals", {}, Refusals),
     probe: (request) => call("probe", request, ProbeResult, timeouts.probe),
     connect: (sandbox, port) => call("connect", { sandbox, port }, Schema.Struct({ micros: Schema.Number }), timeouts.probe),
+    listen: (forward) => call("listen", forward, ForwardState),
+    unlisten: (id) => call("unlisten", { id }, Schema.Unknown),
+    forwards: call("forwards", {}, Schema.Struct({ forwards: Schema.Array(ForwardState) })).pipe(Effect.map((answer) => answer.forwards)),
+    ping: (network, address) => call("ping", { network, address }, Schema.Struct({ micros: Schema.Number })),
     events: Stream.fromQueue(events),
     closed: Deferred.await(lost)
   }
 })
 
-const open = (path: string): Effect.Effect<Socket, MeshdUnavailable, Scope.Scope> => Effect.acquireRelease(
-  Effect.callback<Socket, MeshdUnavailable>((resume) => {
-    const socket = createConnection(path)
+/** How a Unix socket is dialled; the simulation has streams of its own. They tell "connect" as sockets do. */
+export const Dial = Context.Reference<(path: string) => Duplex>("gstacks/agent/MeshdDial", { defaultValue: () => (path) => createConnection(path) })
+
+const open = (path: string): Effect.Effect<Duplex, MeshdUnavailable, Scope.Scope> => Effect.acquireRelease(
+  Effect.flatMap(Dial, (dial) => Effect.callback<Duplex, MeshdUnavailable>((resume) => {
+    const socket = dial(path)
     const fail = (error: Error) => resume(Effect.fail(new MeshdUnavailable({ message: `meshd does not answer at ${path} (${error.message}); is it running?` })))
     socket.once("error", fail)
     socket.once("connect", () => { socket.off("error", fail); resume(Effect.succeed(socket)) })
     return Effect.sync(() => { socket.destroy() })
-  }),
+  })),
   (socket) => Effect.sync(() => { socket.destroy() })
 )

@@ -15,7 +15,9 @@ export class Membership extends Context.Service<Membership, {
   readonly requestKey: (id: NetworkId) => Effect.Effect<typeof JoinGrant.Type, JoinProblem>
   readonly report: (id: NetworkId) => Effect.Effect<void, JoinProblem>
   readonly leave: (id: NetworkId) => Effect.Effect<void, JoinProblem>
-  /** Leaves the meshes that an earlier agent joined and this one knows no network of, whenever meshd is there; for ever. */
+  /** Leaves a mesh that was joined and whose network is not known any more; does nothing otherwise. */
+  readonly leaveIfForgotten: (id: NetworkId) => Effect.Effect<void>
+  /** Leaves those that an earlier agent joined and this one knows no network of, whenever meshd is there; for ever. */
   readonly leaveForgotten: Effect.Effect<void>
   readonly watch: (id: NetworkId) => Stream.Stream<NetworkJoinEvent>
 }>()("gstacks/agent/Membership") {
@@ -30,6 +32,9 @@ export class Membership extends Context.Service<Membership, {
 
     const leaveMesh = (id: NetworkId) => Effect.andThen(dataPlane.leave(id), files.remove(id)).pipe(Effect.mapError(problem))
 
+    const leaveIfForgotten = (id: NetworkId) => Effect.suspend(() =>
+      files.get(id) === undefined || knowledge.topologies.has(id) ? Effect.void : Effect.ignore(leaveMesh(id)))
+
     return Membership.of({
       join: (id, grant) => Effect.gen(function*() {
         const file = grant === undefined ? files.get(id) : yield* files.put(id, grant).pipe(Effect.mapError(problem))
@@ -43,8 +48,8 @@ export class Membership extends Context.Service<Membership, {
       requestKey: (networkId) => control.call((client) => client.MintJoinKey({ networkId })).pipe(Effect.mapError(problemOf)),
       report: (networkId) => Effect.asVoid(control.call((client) => client.ReportJoined({ networkId }))).pipe(Effect.mapError(problemOf)),
       leave: leaveMesh,
-      leaveForgotten: Stream.runForEach(dataPlane.events, (event) => event.event !== "connected" ? Effect.void : Effect.forEach(
-        files.ids().filter((id) => !knowledge.topologies.has(id)), (id) => Effect.ignore(leaveMesh(id)), { discard: true })),
+      leaveIfForgotten,
+      leaveForgotten: Stream.runForEach(dataPlane.events, (event) => event.event === "connected" ? Effect.forEach(files.ids(), leaveIfForgotten, { discard: true }) : Effect.void),
       membersPresent: (id) => knowledge.until(() => knowledge.takesPart(id)),
       watch: (id) => Stream.merge(
         Stream.filterMap(dataPlane.events, (event) => Result.fromNullishOr(newsOf(event, id), () => undefined)),

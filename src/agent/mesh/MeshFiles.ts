@@ -2,22 +2,19 @@
  * What this host keeps of each mesh it is in: the UDP port of its node, from the configured range and the same for the node's
  * life, and where the mesh's coordinator was when the last key was granted. Keys themselves are never stored.
  */
-import { Context, Effect, Layer, Option, Schema, Semaphore } from "effect"
-import { mkdir, readdir } from "node:fs/promises"
+import { Context, Effect, Layer, Option, Semaphore } from "effect"
 import { join } from "node:path"
+import { type MeshPlace, placeState } from "../../actors/machines/networkJoin.ts"
 import { NetworkId } from "../../domain/Ids.ts"
 import type { JoinGrant } from "../../protocol/agent/ControlRpcs.ts"
 import { Config } from "../Config.ts"
-import { FileTrouble, readJson, remove, writeJson } from "../files.ts"
-
-const MeshFile = Schema.Struct({ udpPort: Schema.Int, controlUrl: Schema.String, hostname: Schema.String })
-export type MeshFile = typeof MeshFile.Type
+import { FileTrouble, idsIn, load, orDropped, remove, store } from "../files.ts"
 
 export class MeshFiles extends Context.Service<MeshFiles, {
   readonly ids: () => ReadonlyArray<NetworkId>
-  readonly get: (id: NetworkId) => MeshFile | undefined
+  readonly get: (id: NetworkId) => MeshPlace | undefined
   /** Keeps where the coordinator is; a new network gets a port. */
-  readonly put: (id: NetworkId, grant: typeof JoinGrant.Type) => Effect.Effect<MeshFile, FileTrouble>
+  readonly put: (id: NetworkId, grant: typeof JoinGrant.Type) => Effect.Effect<MeshPlace, FileTrouble>
   readonly remove: (id: NetworkId) => Effect.Effect<void, FileTrouble>
 }>()("gstacks/agent/MeshFiles") {
   static readonly layer = Layer.effect(MeshFiles, Effect.suspend(() => make()))
@@ -27,12 +24,11 @@ const make = Effect.fnUntraced(function*() {
   const { stateDir, udpPorts } = yield* Config
   const folder = join(stateDir, "mesh")
   const fileOf = (id: NetworkId) => join(folder, `${id}.json`)
-  const known = new Map<NetworkId, MeshFile>()
+  const known = new Map<NetworkId, MeshPlace>()
   const oneAtATime = (yield* Semaphore.make(1)).withPermit
 
-  yield* Effect.promise(() => mkdir(folder, { recursive: true, mode: 0o700 }))
-  for (const id of (yield* Effect.promise(() => readdir(folder))).map((name) => name.replace(/\.json$/, "")).filter(Schema.is(NetworkId))) {
-    const file = yield* readJson(fileOf(id), MeshFile).pipe(Effect.catch((error) => Effect.as(Effect.logWarning(error.message), Option.none())))
+  for (const id of yield* idsIn(folder, NetworkId)) {
+    const file = yield* orDropped(load(fileOf(id), placeState))
     if (Option.isSome(file)) known.set(id, file.value)
   }
 
@@ -52,7 +48,7 @@ const make = Effect.fnUntraced(function*() {
       }
       const file = { udpPort, controlUrl, hostname }
       known.set(id, file)
-      yield* writeJson(fileOf(id), MeshFile, file)
+      yield* store(fileOf(id), placeState, file)
       return file
     })),
     remove: (id) => oneAtATime(Effect.suspend(() => {

@@ -1,4 +1,6 @@
 /** The delta that takes one plan to another; `patchPlan` is its inverse and says what a delta means. Order carries no meaning. */
+import { isDeepStrictEqual } from "node:util"
+import { difference } from "../../domain/difference.ts"
 import type { Changes, Plan, PlanDelta } from "../../protocol/meshd/Messages.ts"
 
 interface Identified { readonly id: string }
@@ -23,17 +25,16 @@ export const patchPlan = (plan: Plan, delta: PlanDelta): Plan => ({
   inbound: patchItems(plan.inbound, delta.inbound)
 })
 
-const diffItems = (before: ReadonlyArray<Identified>, after: ReadonlyArray<Identified>): Changes<Identified> => {
+/** What has not changed is mostly the same object in both: only the rest is looked into. */
+const diffItems = (allBefore: ReadonlyArray<Identified>, allAfter: ReadonlyArray<Identified>): Changes<Identified> => {
+  const { before, after } = difference(allBefore, allAfter)
   const old = new Map(before.map((item) => [item.id, item]))
   const kept = new Set(after.map((item) => item.id))
   return {
-    upsert: after.filter((item) => !same(old.get(item.id), item)),
+    upsert: after.filter((item) => !isDeepStrictEqual(old.get(item.id), item)),
     remove: before.filter((item) => !kept.has(item.id)).map((item) => item.id)
   }
 }
-
-/** Zones are large and shared between plans while their networks stay as they are, hence the look at identity first. */
-const same = (a: Identified | undefined, b: Identified): boolean => a === b || (a !== undefined && JSON.stringify(a) === JSON.stringify(b))
 
 const patchItems = <A extends Identified>(items: ReadonlyArray<A>, changes: Changes<A> | undefined): ReadonlyArray<A> => {
   if (changes === undefined) return items

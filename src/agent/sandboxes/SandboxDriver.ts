@@ -2,7 +2,7 @@
  * The steps of a sandbox's life over its shim, for the machine `sandbox`. A program is let go only when meshd serves its
  * namespace; what runs is in the agent's knowledge for exactly as long as it runs.
  */
-import { Context, Effect, Layer, Semaphore } from "effect"
+import { Context, Effect, Layer } from "effect"
 import { existsSync } from "node:fs"
 import { mkdir } from "node:fs/promises"
 import { join } from "node:path"
@@ -13,12 +13,12 @@ import { Config } from "../Config.ts"
 import { DataPlane } from "../dataplane/DataPlane.ts"
 import { type FileTrouble, writeAtomic } from "../files.ts"
 import { Knowledge } from "../Knowledge.ts"
+import { makeTurns } from "../turns.ts"
 import { bwrapCommand } from "./bwrap.ts"
 import { bindProblem, checkedBind, hiddenPaths, replaceFiles, secretFolders } from "./hostFiles.ts"
 import { endOrphans, endRemains } from "./orphans.ts"
-import { isAlive } from "./process.ts"
 import { systemCallFilter } from "./systemCalls.ts"
-import { awaitChild, awaitExit, awaitProgram, command, readChild, readExit, readShim, startShim } from "./Shim.ts"
+import { awaitChild, awaitExit, awaitProgram, command, readChild, readEnd, readShim, startShim } from "./Shim.ts"
 
 export class SandboxDriver extends Context.Service<SandboxDriver, {
   /** At the agent's start, first of all: ends what runs below `root` and no living shim of a folder there answers for. */
@@ -47,21 +47,16 @@ const make = Effect.fnUntraced(function*() {
   const secret = secretFolders(config)
   const problem = (error: { readonly message: string }): SandboxProblem => ({ reason: error.message })
   /** A sandbox is not terminated while its shim is being started: that would miss it. */
-  const turns = new Map<SandboxId, Semaphore.Semaphore>()
-  const inTurn = (id: SandboxId) => {
-    const turn = turns.get(id) ?? Semaphore.makeUnsafe(1)
-    turns.set(id, turn)
-    return turn.withPermit
-  }
+  const inTurn = makeTurns<SandboxId>()
   const isReleased = (folder: string) => existsSync(join(folder, marker))
 
   /** Files that cannot be read say nothing about a process: the sandbox counts as lost, and `terminate` sees to it. */
   const look = (id: SandboxId, folder: string): Effect.Effect<Found> => Effect.gen(function*() {
-    const exit = yield* readExit(folder)
-    if (exit !== undefined) return { kind: "ended", end: { exitCode: exit.code, reason: null } } as const
-    const shim = yield* readShim(folder)
-    if (shim === undefined) return { kind: "nothing" } as const
-    if (!isAlive(shim)) {
+    const end = yield* readEnd(folder)
+    if (end !== undefined) {
+      knowledge.dropRunning(id) // it may have ended since it was adopted
+      if (end.exit !== undefined) return { kind: "ended", end: { exitCode: end.exit.code, reason: null } } as const
+      if ((yield* readShim(folder)) === undefined) return { kind: "nothing" } as const
       yield* endRemains(folder)
       return { kind: "ended", end: lost } as const
     }
@@ -111,6 +106,6 @@ const make = Effect.fnUntraced(function*() {
       if (shim === undefined) return { exitCode: null, reason: "it never ran" }
       yield* Effect.ignore(command(folder, "term")).pipe(Effect.timeoutOption(stopTimeoutMs))
       return yield* Effect.raceFirst(end(id, folder), Effect.andThen(Effect.andThen(Effect.sleep(stopTimeoutMs), endRemains(folder)), Effect.never))
-    }).pipe(inTurn(id), Effect.tap(() => Effect.sync(() => { turns.delete(id) })))
+    }).pipe(inTurn(id))
   })
 })

@@ -72,7 +72,10 @@ export const awaitChild = (folder: string): Effect.Effect<ProcessRef, ShimTroubl
  * does it end on TERM. Fails with what bubblewrap said when it could not.
  */
 export const awaitProgram = (folder: string, child: ProcessRef): Effect.Effect<void, ShimTrouble | FileTrouble> => Effect.gen(function*() {
+  const shim = yield* readShim(folder)
   for (let wait = 1; isAlive(child); wait = Math.min(wait * 2, 20)) {
+    // First: what the shim held back goes on when it dies, and has children for a moment.
+    if (shim !== undefined && !isAlive(shim)) return yield* new ShimTrouble({ message: "its shim was killed while it started" })
     if (childrenOf(child.pid).length > 0) return
     yield* Effect.sleep(wait) // the kernel tells nobody of a new child
   }
@@ -81,13 +84,16 @@ export const awaitProgram = (folder: string, child: ProcessRef): Effect.Effect<v
   if (exit === undefined || words.startsWith("bwrap: ")) return yield* new ShimTrouble({ message: words })
 })
 
-/** Waits for the end; undefined when the shim was killed and left no word. */
-export const awaitExit = (folder: string): Effect.Effect<Exit | undefined, FileTrouble> => until(folder, Effect.gen(function*() {
+/** Undefined while its shim lives and has not told of the end; without `exit` when the shim is gone and left no word, or never was. */
+export const readEnd = (folder: string): Effect.Effect<{ readonly exit: Exit | undefined } | undefined, FileTrouble> => Effect.gen(function*() {
   const exit = yield* readExit(folder)
   if (exit !== undefined) return { exit }
   const shim = yield* readShim(folder)
-  return shim === undefined || !isAlive(shim) ? { exit: yield* readExit(folder) } : undefined
-})).pipe(Effect.map((end) => end.exit))
+  return shim === undefined || !isAlive(shim) ? { exit: yield* readExit(folder) } : undefined // it may have told and gone in between
+})
+
+/** Waits for the end; undefined when the shim was killed and left no word. */
+export const awaitExit = (folder: string): Effect.Effect<Exit | undefined, FileTrouble> => Effect.map(until(folder, readEnd(folder)), (end) => end.exit)
 
 /** A shim that has ended takes no command, which is no failure; one that has just started may take a moment to listen. */
 export const command = (folder: string, word: "release" | "term" | "kill"): Effect.Effect<void, FileTrouble> => Effect.asVoid(until(folder, Effect.gen(function*() {

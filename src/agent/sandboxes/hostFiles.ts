@@ -77,7 +77,7 @@ export const bindProblem = ({ source, target }: Bind, secret: ReadonlyArray<stri
 export const checkedBind = ({ source, target, writable }: Bind): Bind => ({ source: real(source), target: resolve(target), writable })
 
 /** Where a path leads, though its last part may not exist. */
-const followed = (path: string): string => {
+export const followed = (path: string): string => {
   for (let at = path, hops = 0; hops < 40; hops++) {
     try {
       at = resolve(dirname(at), readlinkSync(at))

@@ -33,7 +33,7 @@ const why = (cause: unknown): string => {
   return reasons[error?.code ?? ""] ?? error?.message ?? "no answer"
 }
 
-const reach = "check that it runs (gstacks control) and the address (gstacks context list, --url, GSTACKS_URL)"
+const reach = "check that it runs (gstacks control) and the address (gstacks context list, --url, GSTACKS_URL); how the agents on this host go on without it: gstacks doctor"
 
 export const unreachable = (url: string, cause: unknown): Failure =>
   failed("control-unreachable", "The control plane cannot be reached", `the control plane at ${url} cannot be reached: ${why(cause)}`, reach)

@@ -6,6 +6,12 @@ import * as https from "node:https"
 
 const maxBytes = 64 * 1024 * 1024
 
+/** As much of a web response as is read of one. Node's own would load all of undici, which takes as long as the request. */
+const answer = ({ headersDistinct, statusCode }: http.IncomingMessage, content: Buffer): Response => ({
+  status: statusCode!, headers: Object.entries(headersDistinct).map(([name, values]) => [name, values!.join(", ")]), url: "",
+  arrayBuffer: async () => new Uint8Array(content).buffer
+}) as unknown as Response
+
 const bodyOf = (request: HttpClientRequest.HttpClientRequest): Uint8Array | undefined =>
   request.body._tag === "Uint8Array" ? request.body.body : undefined
 
@@ -26,13 +32,7 @@ export const nodeHttp = (socketPath: string | undefined): HttpClient.HttpClient 
           if ((size += chunk.byteLength) > maxBytes) response.destroy(new Error("the answer is larger than 64 MiB"))
         })
         response.on("error", fail)
-        response.on("end", () => {
-          const headers = new Headers()
-          for (const [name, value] of Object.entries(response.headersDistinct)) for (const one of value ?? []) headers.append(name, one)
-          const status = response.statusCode!
-          const content = status === 204 || status === 304 ? null : Buffer.concat(chunks)
-          resume(Effect.succeed(HttpClientResponse.fromWeb(request, new Response(content, { status, headers }))))
-        })
+        response.on("end", () => resume(Effect.succeed(HttpClientResponse.fromWeb(request, answer(response, Buffer.concat(chunks))))))
       })
       sent.on("error", fail)
       sent.end(body)

@@ -7,6 +7,7 @@ import { doctor } from "./doctor.ts"
 import { control, devCluster } from "./elsewhere.ts"
 import { login } from "./login.ts"
 import { logout } from "./logout.ts"
+import { mesh } from "./mesh/mesh.ts"
 import { network } from "./network/network.ts"
 import { sandbox } from "./sandbox/sandbox.ts"
 import { whoami } from "./whoami.ts"
@@ -14,7 +15,7 @@ import { whoami } from "./whoami.ts"
 export const gstacks = Command.make("gstacks").pipe(
   Command.withDescription("Sandboxes on many hosts reach one another by name, only where a rule allows it"),
   Command.withSubcommands([
-    { group: "Networks and sandboxes", commands: [network, sandbox] },
+    { group: "Networks and sandboxes", commands: [network, sandbox, mesh] },
     { group: "Hosts", commands: [agent, doctor, debug] },
     { group: "This command", commands: [login, logout, whoami, context] },
     { group: "Processes", commands: [control, devCluster] }

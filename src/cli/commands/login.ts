@@ -5,26 +5,15 @@ import * as Contexts from "../Contexts.ts"
 import { ControlApi } from "../ControlApi.ts"
 import { usage } from "../Failure.ts"
 import { show } from "../output/view.ts"
+import { piped } from "../piped.ts"
 import { Shell } from "../Shell.ts"
 
 const maxTokenBytes = 4096
 
-/** From a pipe: all of it, less the end of line. */
-const piped = Effect.gen(function*() {
-  const { read } = yield* Shell
-  const chunks: Array<Uint8Array> = []
-  let size = 0
-  for (let bytes = yield* read; bytes !== null && size <= maxTokenBytes; bytes = yield* read) {
-    chunks.push(bytes)
-    size += bytes.byteLength
-  }
-  return Buffer.concat(chunks).toString("utf8")
-})
-
 const askToken = (url: string) =>
   Effect.gen(function*() {
     const { ask, interactive } = yield* Shell
-    const token = (yield* interactive ? ask(`User token for ${url}: `, { hidden: true }) : piped).trim()
+    const token = (yield* interactive ? ask(`User token for ${url}: `, { hidden: true }) : piped(maxTokenBytes)).trim()
     if (token === "" || token.length > maxTokenBytes || /\s/.test(token)) return yield* usage("no token was given", "give it on standard input, in GSTACKS_TOKEN, or by --token")
     return token
   })

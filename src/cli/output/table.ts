@@ -6,7 +6,7 @@ export type Columns<A> = ReadonlyArray<readonly [header: string, cell: (item: A)
 const text = (cell: string | number | null | undefined): string => cell === null || cell === undefined || cell === "" ? "-" : printable(String(cell))
 
 const aligned = (lines: ReadonlyArray<ReadonlyArray<string>>): string => {
-  const widths = (lines[0] ?? []).map((_, column) => Math.max(...lines.map((line) => line[column]!.length)))
+  const widths = (lines[0] ?? []).map((_, column) => lines.reduce((widest, line) => Math.max(widest, line[column]!.length), 0))
   return lines.map((line) => line.map((cell, column) => column === line.length - 1 ? cell : cell.padEnd(widths[column]!)).join("  ") + "\n").join("")
 }
 

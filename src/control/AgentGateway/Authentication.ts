@@ -6,23 +6,25 @@ import { AgentAuthorization, AgentIdentity, CredentialRefused } from "../../prot
 import { Agents } from "../Agents.ts"
 import type { AgentRow } from "../Lookups.ts"
 
-/** How long a removed agent's credential may still work on an open connection. */
+/** How long a removed agent's credential may still work on an open connection of another replica: the one that removes it closes its own. */
 const remembered = "5 seconds"
 /** How often a message that cannot be judged asks again. */
 const retryEvery = "500 millis"
 
 export class Credentials extends Context.Service<Credentials, {
+  /** Asks the database: for a connection that is to be opened. */
+  readonly admit: (headers: Headers.Headers) => Effect.Effect<Option.Option<AgentRow>, StoreUnavailable>
+  /** For a message on an open one. */
   readonly check: (headers: Headers.Headers) => Effect.Effect<Option.Option<AgentRow>, StoreUnavailable>
 }>()("gstacks/control/Credentials") {
   static readonly layer = Layer.effect(Credentials, Effect.gen(function*() {
     const agents = yield* Agents
     const cache = yield* Cache.makeWith(agents.authenticate, { capacity: 10_000, timeToLive: (exit) => Exit.isSuccess(exit) ? remembered : 0 })
-    return Credentials.of({
-      check: (headers) => {
-        const bearer = /^bearer (\S+)$/i.exec(headers["authorization"] ?? "")?.[1]
-        return bearer === undefined ? Effect.succeedNone : Cache.get(cache, bearer)
-      }
-    })
+    const asking = (whom: (bearer: string) => Effect.Effect<Option.Option<AgentRow>, StoreUnavailable>) => (headers: Headers.Headers) => {
+      const bearer = /^bearer (\S+)$/i.exec(headers["authorization"] ?? "")?.[1]
+      return bearer === undefined ? Effect.succeedNone : whom(bearer)
+    }
+    return Credentials.of({ admit: asking(agents.authenticate), check: asking((bearer) => Cache.get(cache, bearer)) })
   }))
 }
 

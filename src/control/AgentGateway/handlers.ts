@@ -14,7 +14,7 @@ export const handlers = ControlRpcs.toLayer(Effect.gen(function*() {
     Reply: ({ message }, { client }) => sessions.deliver(client.id, message),
     MintJoinKey: ({ networkId }) => Effect.flatMap(AgentIdentity, (agent) => keys.mint(agent, networkId)),
     ReportJoined: ({ networkId }) => Effect.flatMap(AgentIdentity, (agent) => keys.joined(agent, networkId)),
-    ReportSandbox: ({ status }) => Effect.flatMap(AgentIdentity, (agent) => Effect.asVoid(sandboxes.report(agent, status))),
+    ReportSandbox: ({ status }, { client }) => Effect.flatMap(AgentIdentity, (agent) => sessions.isCurrent(agent.id, client.id) ? Effect.asVoid(sandboxes.report(agent, status)) : Effect.void),
     DesiredSandboxes: () => Effect.flatMap(AgentIdentity, (agent) => sandboxes.desired(agent.id))
   })
 }))

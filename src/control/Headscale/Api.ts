@@ -11,6 +11,8 @@ export const Node = Schema.Struct({
 export type Node = typeof Node.Type
 
 export interface HeadscaleApi {
+  /** Fails soon when it does not: unlike the others it is asked while somebody waits. */
+  readonly answers: Effect.Effect<void, MeshUnavailable>
   /** Single use. */
   readonly createPreAuthKey: (tag: string, expiresAt: Date, user: string | undefined) => Effect.Effect<typeof PreAuthKey.Type, MeshUnavailable>
   readonly nodes: Effect.Effect<ReadonlyArray<Node>, MeshUnavailable>
@@ -20,6 +22,7 @@ export interface HeadscaleApi {
 
 /** Measured: writes take up to half a second, because each request checks a bcrypt hash. */
 const requestTimeout = "10 seconds"
+const answersWithin = "2 seconds"
 
 export const makeApi = (url: string, token: Redacted.Redacted): Effect.Effect<HeadscaleApi> => Effect.gen(function*(): Effect.fn.Return<HeadscaleApi, never, HttpClient.HttpClient> {
   const client = (yield* HttpClient.HttpClient).pipe(
@@ -37,7 +40,12 @@ export const makeApi = (url: string, token: Redacted.Redacted): Effect.Effect<He
     )
   const json = (request: HttpClientRequest.HttpClientRequest, body: Schema.Json) => HttpClientRequest.bodyJsonUnsafe(request, body)
 
+  const http = yield* HttpClient.HttpClient
   return {
+    answers: HttpClient.filterStatusOk(http).get(`${url}/health`).pipe(
+      Effect.timeout(answersWithin), Effect.asVoid,
+      Effect.mapError((error) => new MeshUnavailable({ detail: `${url}: ${String(error.message ?? error._tag)}`, hint: "See its log." }))
+    ),
     createPreAuthKey: (tag, expiresAt, user) => Effect.map(
       call("make a key", Schema.Struct({ preAuthKey: PreAuthKey }), json(HttpClientRequest.post("/preauthkey"), {
         reusable: false, ephemeral: false, aclTags: [tag], expiration: expiresAt.toISOString(), ...(user === undefined ? {} : { user })

@@ -3,12 +3,14 @@
  * end. It runs in a session of its own; one that outlived a killed control plane is taken over when it is the same program with
  * the same configuration, and ended otherwise.
  */
-import { Effect, Redacted, Schema } from "effect"
+import { Effect, Redacted, Result, Schema } from "effect"
 import { execFile, spawn } from "node:child_process"
-import { chmod, mkdir, open, readFile, realpath, rename, rm, writeFile } from "node:fs/promises"
+import { chmod, mkdir, open, realpath, rename, rm } from "node:fs/promises"
 import { dirname } from "node:path"
 import { promisify } from "node:util"
+import { accessState } from "../../actors/machines/managedHeadscale.ts"
 import type { Listen } from "../Config.ts"
+import { readText, replaceFile } from "../files.ts"
 import { processesOf, startTimeOf } from "../Processes.ts"
 import { configFor, type HeadscalePaths } from "./config.ts"
 import { denyAll } from "./policy.ts"
@@ -30,10 +32,6 @@ const attempt = <A>(step: string, action: () => Promise<A>): Effect.Effect<A, He
 const reasonOf = (cause: unknown): string => {
   const { stderr, message } = cause as { readonly stderr?: string; readonly message?: string }
   return (stderr?.trim() || message || String(cause)).slice(-500)
-}
-const replaceFile = async (file: string, text: string): Promise<void> => {
-  await writeFile(`${file}.part`, text, { mode: 0o600 })
-  await rename(`${file}.part`, file)
 }
 
 /** Whether this very process still runs. */
@@ -58,7 +56,7 @@ export const prepare = Effect.fn("Headscale.prepare")(function*(options: Headsca
     }
   })
   const config = configFor(paths, options.listen, options.controlUrl)
-  const before = yield* Effect.promise(() => readFile(paths.config, "utf8").catch(() => ""))
+  const before = yield* Effect.promise(() => readText(paths.config))
   const orphan = findOrphan(paths, program)
   if (orphan !== undefined && orphan.isOurs && before === config) return orphan.process
   if (orphan !== undefined) yield* end(orphan.process)
@@ -108,7 +106,9 @@ const launch = async ({ paths, binary }: HeadscaleOptions): Promise<HeadscalePro
 }
 
 const waitHealthy = (options: HeadscaleOptions, process: HeadscaleProcess) => Effect.gen(function*() {
-  const healthy = Effect.promise((signal) => fetch(`${localUrl(options)}/health`, { signal }).then((answer) => answer.ok, () => false))
+  // Somebody else may have the address, and not answer: the process has ended by then.
+  const healthy = Effect.promise((signal) => fetch(`${localUrl(options)}/health`, { signal }).then((answer) => answer.ok, () => false)).pipe(
+    Effect.timeoutOrElse({ duration: "1 second", orElse: () => Effect.succeed(false) }))
   while (!(yield* healthy)) {
     if (!isAlive(process)) return yield* new HeadscaleFailed({ step: "become healthy", reason: `it ended; see ${options.paths.log}` })
     yield* Effect.sleep("20 millis")
@@ -119,12 +119,21 @@ const waitHealthy = (options: HeadscaleOptions, process: HeadscaleProcess) => Ef
 
 /** The key of an earlier start while it is accepted, else a new one. */
 export const authorize = Effect.fn("Headscale.authorize")(function*(options: HeadscaleOptions) {
-  const kept = (yield* Effect.promise(() => readFile(options.paths.apiKey, "utf8").catch(() => ""))).trim()
-  if (kept !== "" && (yield* accepts(options, kept))) return Redacted.make(kept)
+  const kept = yield* keptKey(options.paths.apiKey)
+  if (kept !== undefined && (yield* accepts(options, kept))) return Redacted.make(kept)
   const { stdout } = yield* cli(options, "make an API key", "apikeys", "create", "--expiration", "3650d")
   const key = stdout.trim().split("\n").at(-1)!.trim()
-  yield* attempt("keep its API key", () => replaceFile(options.paths.apiKey, key))
+  yield* attempt("keep its API key", () => replaceFile(options.paths.apiKey, `${accessState.encode({ apiKey: key })}\n`))
   return Redacted.make(key)
+})
+
+const keptKey = Effect.fnUntraced(function*(path: string) {
+  const text = yield* Effect.promise(() => readText(path))
+  if (text === undefined) return undefined
+  const state = accessState.decode(text)
+  if (Result.isSuccess(state)) return state.success.apiKey
+  yield* Effect.logWarning(`dropped: ${path}: ${state.failure.message}; ${accessState.without}`)
+  return undefined
 })
 
 const accepts = (options: HeadscaleOptions, key: string) =>

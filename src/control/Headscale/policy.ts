@@ -16,11 +16,16 @@ export const networkOfTag = (tag: string): string | undefined => /^tag:net-([0-9
 
 interface Grant { readonly src: ReadonlyArray<string>; readonly dst: ReadonlyArray<string>; readonly ip: ReadonlyArray<string> }
 
-/** A network's nodes see only one another. A policy without any grant would be read as "everything is allowed", so there always is one. */
+/**
+ * A network's nodes see only one another, and no local node reaches another one: an agent reaches them for what they publish. A policy without any grant would be read as "everything is allowed", so there always is one.
+ */
 export const policyFor = (networks: ReadonlyArray<NetworkId>): string => {
   const sorted = [...networks].sort()
   const tags = sorted.flatMap((network) => [tagOf(network, "agent"), tagOf(network, "local")])
-  const grants = sorted.map((network): Grant => ({ src: [tagOf(network, "agent"), tagOf(network, "local")], dst: [tagOf(network, "agent")], ip: [`tcp:${meshPort}`] }))
+  const grants = sorted.flatMap((network): ReadonlyArray<Grant> => {
+    const agent = tagOf(network, "agent"), local = tagOf(network, "local"), ip = [`tcp:${meshPort}`]
+    return [{ src: [agent, local], dst: [agent], ip }, { src: [agent], dst: [local], ip }]
+  })
   const nobody: Grant = { src: ["tag:nobody"], dst: ["tag:nobody"], ip: [`tcp:${meshPort}`] }
   return JSON.stringify({ tagOwners: Object.fromEntries(["tag:nobody", ...tags].map((tag) => [tag, []])), grants: [nobody, ...grants] })
 }

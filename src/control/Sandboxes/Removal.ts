@@ -4,12 +4,14 @@
  */
 import { Context, Effect, Layer, Schema } from "effect"
 import { SqlClient } from "effect/sql"
-import { NetworkId, type SandboxId } from "../../domain/Ids.ts"
+import { type AgentId, NetworkId, type SandboxId } from "../../domain/Ids.ts"
 import type { Change } from "../../domain/Receipt.ts"
+import { askingAnew } from "../askingAnew.ts"
 import { Attachments } from "../Attachments.ts"
 import { Audit } from "../Audit.ts"
 import { Changes } from "../Changes.ts"
 import { Lookups, type NetworkRow } from "../Lookups.ts"
+import { RuleStore } from "../Rules/RuleStore.ts"
 import { Sessions } from "../Sessions.ts"
 import { rows, stored } from "../Store.ts"
 
@@ -21,19 +23,25 @@ const make = Effect.gen(function*() {
   const audit = yield* Audit
   const changes = yield* Changes
   const attachments = yield* Attachments
+  const rules = yield* RuleStore
   const sessions = yield* Sessions
 
   /** The networks that have the sandbox as a member, or a rule bound to it, in the order in which they are to be locked. */
   const involved = (sandbox: SandboxId) => rows(Id)(sql`
     select network_id as id from attachments where sandbox_id = ${sandbox} union select network_id from rules where source_sandbox_id = ${sandbox} order by id`)
 
-  const attempt = (ref: string) => sql.withTransaction(Effect.gen(function*() {
+  const attempt = (ref: string, concerns: (agent: AgentId) => void) => changes.transaction(Effect.gen(function*() {
     const { id } = yield* lookups.sandbox(ref)
     const networks: Array<NetworkRow> = []
     for (const network of yield* involved(id)) networks.push(yield* lookups.lockNetwork(network.id))
     const sandbox = yield* lookups.lockSandbox(id)
+    concerns(sandbox.agentId)
     if ((yield* involved(id)).length > networks.length) return undefined // one more meanwhile
-    for (const network of networks) yield* attachments.removeFrom(network, id)
+    const because = `sandbox "${sandbox.name}" was removed`
+    for (const network of networks) {
+      yield* attachments.removeFrom(network, id, because)
+      yield* rules.endWith(network, { sandbox: id }, because)
+    }
     yield* sql`delete from sandboxes where id = ${id}`
     const made: Array<Change> = []
     for (const network of networks) made.push(yield* changes.record(network, "sandbox.remove", { id, name: sandbox.name }))
@@ -43,7 +51,7 @@ const make = Effect.gen(function*() {
 
   return {
     remove: Effect.fn("SandboxRemoval.remove")(function*(ref: string) {
-      const removed = yield* stored(attempt(ref)).pipe(Effect.repeat({ until: (result) => result !== undefined }))
+      const removed = yield* askingAnew(sessions, (concerns) => stored(attempt(ref, concerns))).pipe(Effect.repeat({ until: (result) => result !== undefined }))
       const { id, agentId, agent } = removed!.sandbox
       yield* Effect.ignore(sessions.call({ id: agentId, name: agent }, "15 seconds", (client) => client.RemoveSandbox({ id })))
       return removed!

@@ -1,17 +1,19 @@
 /** Where the API listens: a TCP address, and a Unix socket when one is configured. Both serve the same routes. */
 import { NodeHttpServer } from "@effect/platform-node"
-import { ByteSize, Effect, Scope } from "effect"
+import { ByteSize, Effect, Queue, Scope } from "effect"
 import { HttpIncomingMessage, HttpServerRequest, type HttpServerResponse } from "effect/http"
 import { chmod, rm } from "node:fs/promises"
-import { createServer } from "node:http"
+import { createServer, type Server } from "node:http"
 import type { ListenOptions } from "node:net"
 import type { Duplex } from "node:stream"
-import { problem } from "./problems.ts"
+import { largestMessage } from "../AgentGateway/Intake.ts"
+import { problem } from "../../protocol/http/problems.ts"
+import { boundUnread } from "../../protocol/http/unread.ts"
 
-/** Largest message of an agent: a sandbox's last mebibyte of output, with every byte escaped. */
-const maxPayload = 8 << 20
 /** Largest body of a request. */
 const maxBody = 1 << 20
+/** At one address: agents and developers' machines have one each, a page in a browser a few. Beyond, what is open goes on and no more are accepted. */
+const mostConnections = 10_000
 
 export interface Addresses {
   readonly tcp: { readonly host: string; readonly port: number }
@@ -32,8 +34,17 @@ const contained = <E, R>(app: Effect.Effect<HttpServerResponse.HttpServerRespons
   return problem(500, "Internal Server Error", "The control plane failed on this request; its log says why.", "Report it with the log.")
 }))
 
+/** Says that connections are turned away, once a minute however many they are. */
+const sayDropped = Effect.fnUntraced(function*(server: Server) {
+  const dropped = yield* Queue.sliding<void>(1)
+  server.on("drop", () => Queue.offerUnsafe(dropped, undefined))
+  yield* Queue.take(dropped).pipe(
+    Effect.andThen(Effect.logWarning(`All ${server.maxConnections} connections are taken; more are turned away. See who holds them: ss -np`)),
+    Effect.andThen(Effect.sleep("1 minute")), Effect.forever, Effect.forkScoped)
+})
+
 /** Serves until the scope closes; answers the TCP port (useful when 0 was asked for). */
-export const serve = Effect.fn("Listeners.serve")(function*<E, R>(app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>, addresses: Addresses) {
+export const serve = Effect.fn("Listeners.serve")(function*<E, R>(app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>, addresses: Addresses, most = mostConnections) {
   const listen = Effect.fnUntraced(function*(options: ListenOptions) {
     const agents = new Set<Duplex>()
     const serving = yield* Scope.make()
@@ -42,11 +53,15 @@ export const serve = Effect.fn("Listeners.serve")(function*<E, R>(app: Effect.Ef
       agents.forEach((connection) => connection.destroy())
       return Scope.close(serving, exit)
     }))
-    const server = yield* NodeHttpServer.make(() => createServer().on("upgrade", (_request, connection: Duplex) => {
+    const node = createServer().on("upgrade", (_request, connection: Duplex) => {
       agents.add(connection)
       connection.once("close", () => agents.delete(connection))
-    }), { ...options, gracefulShutdownTimeout: "2 seconds", websocket: { maxPayload } }).pipe(Scope.provide(serving))
-    yield* server.serve(contained(bounded(app))).pipe(Scope.provide(serving))
+    })
+    node.maxConnections = most
+    yield* sayDropped(node)
+    const unread = boundUnread(node)
+    const server = yield* NodeHttpServer.make(() => node, { ...options, gracefulShutdownTimeout: "2 seconds", websocket: { maxPayload: largestMessage } }).pipe(Scope.provide(serving))
+    yield* server.serve(unread(contained(bounded(app)))).pipe(Scope.provide(serving))
     return server.address
   })
   const address = yield* listen(addresses.tcp)

@@ -9,6 +9,9 @@ import type { PGlite } from "@electric-sql/pglite"
 import { Duplex } from "node:stream"
 import { cancelRequestCode, Framer, Frontend, Backend, syncMessage, transactionIdle } from "./wire.ts"
 
+/** As much of PGlite as is needed. */
+export type Backing = Pick<PGlite, "runExclusive" | "execProtocolRawStream" | "exec" | "closed">
+
 /** Gives the backend to one connection at a time, first come first served. */
 class Turns {
   private owner: Duplex | undefined
@@ -42,10 +45,10 @@ class Connection extends Duplex {
   private readonly prepared = new Set<string>()
   private transaction = transactionIdle
   private running: Promise<void> = Promise.resolve()
-  private readonly db: PGlite
+  private readonly db: Backing
   private readonly turns: Turns
 
-  constructor(db: PGlite, turns: Turns) {
+  constructor(db: Backing, turns: Turns) {
     super()
     this.db = db
     this.turns = turns
@@ -125,7 +128,7 @@ class Connection extends Duplex {
   }
 }
 
-export const makePgliteConnector = (db: PGlite): (() => Duplex) => {
+export const makePgliteConnector = (db: Backing): (() => Duplex) => {
   const turns = new Turns()
   return () => new Connection(db, turns)
 }

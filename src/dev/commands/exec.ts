@@ -6,6 +6,7 @@ import { Effect } from "effect"
 import { Command } from "effect/cli"
 import { spawn } from "node:child_process"
 import { constants } from "node:os"
+import { join } from "node:path"
 import { ExitWith, Failure, failed } from "../../cli/Failure.ts"
 import { programWords } from "../../cli/commands/sandbox/program.ts"
 import { Shell } from "../../cli/Shell.ts"
@@ -17,13 +18,16 @@ import * as words from "./words.ts"
 /** Stays where the caller is, as far as the world has that folder. */
 const inSameFolder = 'cd "$0" 2>/dev/null || cd /; exec "$@"'
 
+/** A network namespace that the world has mounted, as others see it: through the root folder of the world's first process. */
+export const networkOf = (init: number, name: string): string => join("/proc", String(init), "root", "run/netns", name)
+
 /**
  * Arguments of nsenter. The host's namespace is opened by path, since it is a mount of the world only. Root stays root of the machine:
  * in the world's user namespace nobody may change groups, as tcpdump does at its start.
  */
 export const enter = (init: number, host: string, folder: string, command: ReadonlyArray<string>): ReadonlyArray<string> => [
   `--target=${init}`, ...process.getuid?.() === 0 ? [] : ["--user", "--preserve-credentials"], "--mount", "--pid",
-  `--net=${host === "control" ? `/proc/${init}/ns/net` : `/proc/${init}/root/run/netns/${host}`}`,
+  `--net=${host === "control" ? `/proc/${init}/ns/net` : networkOf(init, host)}`,
   "--", "sh", "-c", inSameFolder, folder, ...command
 ]
 

@@ -1,6 +1,6 @@
 /**
  * One process of the cluster, kept alive as an init would keep it: started again when it ends, at first after 0.1 s and then with
- * back-off up to 5 s, which a life of 10 s resets. Interruption stops it: SIGTERM, then SIGKILL after 5 s.
+ * back-off up to 1 s, which a life of 1 s resets. Interruption stops it: SIGTERM, then SIGKILL after 5 s.
  */
 import { Clock, Effect } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
@@ -17,8 +17,8 @@ export interface UnitSpec {
 }
 
 const firstDelayMs = 100
-const longestDelayMs = 5_000
-const steadyAfterMs = 10_000
+const longestDelayMs = 1_000
+const steadyAfterMs = 1_000
 const stopPatienceMs = 5_000
 const logLimitBytes = 4 * 1024 * 1024
 

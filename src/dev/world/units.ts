@@ -24,11 +24,12 @@ const environment = (config: WorldConfig, own: Record<string, string>) => {
 
 const logFile = (config: WorldConfig, name: string) => join(config.stateDir, "logs", `${name}.log`)
 
+/** As bin/gstacks runs it. */
 export const controlUnit = (config: WorldConfig): UnitSpec => ({
   role: "control",
   host: null,
   command: process.execPath,
-  args: [join(config.bundles, "control.mjs")],
+  args: ["--wasm-tiering-budget=200000000", join(config.bundles, "control.mjs")],
   logFile: logFile(config, "control"),
   env: environment(config, {
     GLOBALSTACKS_STATE_DIR: join(config.stateDir, "control"),
@@ -58,9 +59,11 @@ export const meshdUnit = (config: WorldConfig, host: string): UnitSpec =>
     hostStateDir(config, host, "meshd")
   ], {})
 
-/** `tokenFile` is there only for a host that is not enrolled yet. */
+/** As bin/gstacks runs it. `tokenFile` is there only for a host that is not enrolled yet. */
 export const agentUnit = (config: WorldConfig, host: string, tokenFile: string | null): UnitSpec =>
-  onHost(config, host, "agent", [process.execPath, "--max-semi-space-size=2", join(config.bundles, "agent.mjs")], {
+  onHost(config, host, "agent", [process.execPath, "--max-semi-space-size=2", "--optimize-for-size", join(config.bundles, "agent.mjs")], {
+    MALLOC_ARENA_MAX: "2",
+    MALLOC_MMAP_THRESHOLD_: "131072",
     GLOBALSTACKS_CONTROL_URL: controlUrl,
     GLOBALSTACKS_AGENT_NAME: host,
     ...(tokenFile === null ? {} : { GLOBALSTACKS_AGENT_ENROLMENT_TOKEN_FILE: tokenFile }),

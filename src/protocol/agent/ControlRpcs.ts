@@ -23,8 +23,11 @@ export class AgentAuthorization extends RpcMiddleware.Service<AgentAuthorization
 export const JoinGrant = Schema.Struct({ authKey: Schema.String, controlUrl: Schema.String, hostname: Schema.String, expiresAt: Schema.Number })
 export type JoinGrant = typeof JoinGrant.Type
 
+/** Of one host. */
+const mostSandboxes = 16_384
+
 export class ControlRpcs extends RpcGroup.make(
-  Rpc.make("Attach", { payload: { facts: HostFacts, sandboxes: Schema.Array(SandboxStatus) }, success: Schema.Json, stream: true }),
+  Rpc.make("Attach", { payload: { facts: HostFacts, sandboxes: Schema.Array(SandboxStatus).check(Schema.isMaxLength(mostSandboxes)) }, success: Schema.Json, stream: true }),
   Rpc.make("Reply", { payload: { message: Schema.Json } }),
   /** The agent has no usable mesh state for this network. */
   Rpc.make("MintJoinKey", { payload: { networkId: NetworkId }, success: JoinGrant, error: Schema.Union([NotYours, MeshUnavailable, StoreUnavailable]) }),

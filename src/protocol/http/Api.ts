@@ -1,26 +1,29 @@
-/** The HTTP API, `/api/v1`: one contract from which server, typed client, OpenAPI page and CLI follow. Changes answer with what was stored and the version it made; receipts are read by version. */
-import { Context, Schema } from "effect"
-import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiMiddleware, HttpApiSchema, HttpApiSecurity, OpenApi } from "effect/http-api"
-import { Agent, NewToken, Token } from "../../domain/Agent.ts"
-import { DiagnosticRun } from "../../domain/Diagnostic.ts"
+/** The HTTP API, `/api/v1`: one contract from which server, typed client, OpenAPI page and CLI follow. Changes answer with what was stored and the version it made; receipts are read by version. A key of a body or a query that is not known is an error: it may be a term misspelt. */
+import { Schema } from "effect"
+import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiMiddleware, HttpApiSchema, OpenApi } from "effect/http-api"
+import { Agent, NewToken, Token, TokenKind } from "../../domain/Agent.ts"
+import { NetworkMetrics } from "../../domain/AliasMetrics.ts"
+import { contentType } from "../../domain/AliasMetrics/openMetrics.ts"
+import { DiagnosticRun, DiagnosticSummary } from "../../domain/Diagnostic.ts"
 import { AgentName, AliasName, Labels, NetworkName, Port, SandboxName } from "../../domain/DnsLabel.ts"
+import { FlowList } from "../../domain/Flow.ts"
 import { AgentId, TokenId } from "../../domain/Ids.ts"
 import { Alias, Attachment, Network, NetworkDetail, Resolution, Rule, TrafficMode } from "../../domain/Network.ts"
+import { strictly } from "../../domain/PolicyFile.ts"
 import * as Problem from "../../domain/Problems.ts"
+import { Explanation, Reach } from "../../domain/Reachability.ts"
 import { Change, Receipt, ReceiptUntil } from "../../domain/Receipt.ts"
 import { Sandbox, SandboxSpec } from "../../domain/Sandbox.ts"
+import { Trace } from "../../domain/Trace.ts"
+import { Authorization } from "./Authorization.ts"
+import { DebugGroup } from "./DebugApi.ts"
+import { LimitsGroup } from "./LimitsApi.ts"
+import { LocalNodesGroup } from "./LocalNodesApi.ts"
+import { PublishersGroup } from "./PublishersApi.ts"
+import { NewRule, PolicyGroup, Ref, tenYearsSeconds } from "./PolicyApi.ts"
 
-/** Who calls. A token of the first version is an administrator's. */
-export class Principal extends Context.Service<Principal, { readonly name: string }>()("gstacks/protocol/Principal") {}
-
-export class Authorization extends HttpApiMiddleware.Service<Authorization, { provides: Principal }>()("gstacks/protocol/Authorization", {
-  security: { bearer: HttpApiSecurity.bearer }, error: [Problem.Unauthorized, Problem.StoreUnavailable], requiredForClient: true
-}) {}
-
-/** What a user typed to name something. A zero byte is in no name, and no database takes it. */
-const Ref = Schema.String.check(Schema.isPattern(/^[^\0]*$/, { message: "text without zero bytes" }))
 const Count = Schema.NumberFromString.check(Schema.isInt(), Schema.isGreaterThanOrEqualTo(0))
-const tenYearsSeconds = 10 * 366 * 86_400
+const PortNumber = Schema.NumberFromString.pipe(Schema.decodeTo(Port))
 
 const changed = <S extends Schema.Top>(value: S) => Schema.Struct({ value, change: Change })
 const network = { network: Ref }
@@ -31,7 +34,7 @@ export class NetworksGroup extends HttpApiGroup.make("networks").add(
   HttpApiEndpoint.post("create", "/", {
     payload: Schema.Struct({ name: NetworkName, mode: Schema.optionalKey(TrafficMode) }),
     success: changed(Network).pipe(HttpApiSchema.status(201)),
-    error: [Problem.NetworkExists, Problem.ModeNotSupported, Problem.StoreUnavailable]
+    error: [Problem.NetworkExists, Problem.ReservedNetwork, Problem.ModeNotSupported, Problem.StoreUnavailable]
   }),
   HttpApiEndpoint.get("show", "/:network", { params: network, success: NetworkDetail, error: [Problem.NetworkNotFound, Problem.StoreUnavailable] }),
   HttpApiEndpoint.delete("remove", "/:network", {
@@ -55,28 +58,72 @@ export class NetworksGroup extends HttpApiGroup.make("networks").add(
     error: [Problem.NetworkNotFound, Problem.SandboxNotFound, Problem.NotAttached, Problem.AliasTaken, Problem.ReservedAlias, Problem.AddressesExhausted, Problem.StoreUnavailable]
   }),
   HttpApiEndpoint.delete("removeAlias", "/:network/aliases/:alias", {
-    params: { ...network, alias: Ref }, query: { port: Schema.optionalKey(Schema.NumberFromString.pipe(Schema.decodeTo(Port))) },
+    params: { ...network, alias: Ref }, query: { port: Schema.optionalKey(PortNumber) },
     success: changed(Alias), error: [Problem.NetworkNotFound, Problem.AliasNotFound, Problem.PortNotPublished, Problem.StoreUnavailable]
   }),
   HttpApiEndpoint.post("moveAlias", "/:network/aliases/:alias/move", {
     params: { ...network, alias: Ref }, payload: Schema.Struct({ sandbox: Ref }), success: changed(Alias),
-    error: [Problem.NetworkNotFound, Problem.AliasNotFound, Problem.SandboxNotFound, Problem.NotAttached, Problem.StoreUnavailable]
+    error: [Problem.NetworkNotFound, Problem.AliasNotFound, Problem.SandboxNotFound, Problem.NotAttached, Problem.PublishedFromMachine, Problem.StoreUnavailable]
   }),
   HttpApiEndpoint.get("rules", "/:network/rules", { params: network, success: Schema.Array(Rule), error: [Problem.NetworkNotFound, Problem.StoreUnavailable] }),
   HttpApiEndpoint.post("allow", "/:network/rules", {
-    params: network, payload: Schema.Struct({ from: Ref, to: AliasName, port: Port }),
+    params: network,
+    /** Allowing the same again renews end and comment. */
+    payload: NewRule,
     success: changed(Rule).pipe(HttpApiSchema.status(201)),
-    error: [Problem.NetworkNotFound, Problem.AliasNotFound, Problem.PortNotPublished, Problem.SandboxNotFound, Problem.InvalidSelector, Problem.StoreUnavailable]
+    error: [Problem.NetworkNotFound, Problem.AliasNotFound, Problem.PortNotPublished, Problem.SandboxNotFound, Problem.InvalidSelector, Problem.InvalidRequest, Problem.StoreUnavailable]
   }),
   HttpApiEndpoint.delete("revoke", "/:network/rules/:rule", {
     params: { ...network, rule: Ref }, success: changed(Rule), error: [Problem.NetworkNotFound, Problem.RuleNotFound, Problem.StoreUnavailable]
   }),
+  HttpApiEndpoint.get("explain", "/:network/explanation", {
+    params: network, query: { source: Ref, alias: AliasName, port: PortNumber }, success: Explanation,
+    error: [Problem.NetworkNotFound, Problem.AliasNotFound, Problem.PortNotPublished, Problem.SandboxNotFound, Problem.InvalidSelector, Problem.StoreUnavailable]
+  }),
+  /** Who may reach what, by the rules: all pairs, or those from one source or to one alias and port. */
+  HttpApiEndpoint.get("reachable", "/:network/reachable", {
+    params: network, query: { source: Schema.optionalKey(Ref), alias: Schema.optionalKey(AliasName), port: Schema.optionalKey(PortNumber) }, success: Schema.Array(Reach),
+    error: [Problem.NetworkNotFound, Problem.AliasNotFound, Problem.PortNotPublished, Problem.SandboxNotFound, Problem.InvalidSelector, Problem.StoreUnavailable]
+  }),
   HttpApiEndpoint.get("resolve", "/:network/resolve/:alias", {
     params: { ...network, alias: Ref }, success: Resolution, error: [Problem.NetworkNotFound, Problem.AliasNotFound, Problem.StoreUnavailable]
   }),
+  /** Starts a run and answers at once, or when it is over but after at most `waitMs` (60000). */
   HttpApiEndpoint.post("test", "/:network/tests", {
-    params: network, payload: Schema.Struct({ source: Ref, alias: AliasName, port: Port }), success: DiagnosticRun,
-    error: [Problem.NetworkNotFound, Problem.AliasNotFound, Problem.PortNotPublished, Problem.SandboxNotFound, Problem.InvalidSelector, Problem.StoreUnavailable]
+    params: network, query: { waitMs: Schema.optionalKey(Count) }, payload: Schema.Struct({ source: Ref, alias: AliasName, port: Port }),
+    success: DiagnosticRun.pipe(HttpApiSchema.status(201)),
+    error: [Problem.NetworkNotFound, Problem.AliasNotFound, Problem.PortNotPublished, Problem.SandboxNotFound, Problem.InvalidSelector, Problem.TooManyRuns, Problem.StoreUnavailable]
+  }),
+  /** The newest first, at most a hundred. */
+  HttpApiEndpoint.get("tests", "/:network/tests", { params: network, success: Schema.Array(DiagnosticSummary), error: [Problem.NetworkNotFound, Problem.StoreUnavailable] }),
+  /** A run as it stands. With `after`, the number of results that the reader has: waits at most `waitMs` (60000) for another one, or for the end. */
+  HttpApiEndpoint.get("testRun", "/:network/tests/:run", {
+    params: { ...network, run: Ref }, query: { after: Schema.optionalKey(Count), waitMs: Schema.optionalKey(Count) },
+    success: DiagnosticRun, error: [Problem.NetworkNotFound, Problem.RunNotFound, Problem.StoreUnavailable]
+  }),
+  /** Ends a run; what it has found stays. One that is over stays as it is. */
+  HttpApiEndpoint.delete("cancelTest", "/:network/tests/:run", {
+    params: { ...network, run: Ref }, success: DiagnosticRun, error: [Problem.NetworkNotFound, Problem.RunNotFound, Problem.StoreUnavailable]
+  }),
+  /**
+   * What the agents of the network know of its streams now: those that are open, those that ended `withinMs` back (default one hour), and with
+   * `denied` only what was refused; at most `limit` of each (100, at most 1,000), the newest, and `cut` tells of what there is more. Refusals are
+   * added up for each source, alias and port, unless they are to stay `apart`. Each agent has 5 s; one that does not answer says why in `problem`.
+   */
+  HttpApiEndpoint.get("flows", "/:network/flows", {
+    params: network,
+    query: {
+      withinMs: Schema.optionalKey(Count), limit: Schema.optionalKey(Count), denied: flag, apart: flag,
+      source: Schema.optionalKey(Ref), alias: Schema.optionalKey(AliasName), port: Schema.optionalKey(PortNumber)
+    },
+    success: FlowList, error: [Problem.NetworkNotFound, Problem.StoreUnavailable]
+  }),
+  /** Streams, refusals, bytes and times of each alias, as the agents have counted them since their start. */
+  HttpApiEndpoint.get("metrics", "/:network/metrics", { params: network, success: NetworkMetrics, error: [Problem.NetworkNotFound, Problem.StoreUnavailable] }),
+  /** Goes the way of a stream once, without sending the app a byte; answers within seconds. */
+  HttpApiEndpoint.post("trace", "/:network/traces", {
+    params: network, payload: Schema.Struct({ source: Ref, alias: AliasName, port: Port }), success: Trace,
+    error: [Problem.NetworkNotFound, Problem.AliasNotFound, Problem.PortNotPublished, Problem.SandboxNotFound, Problem.InvalidSelector, Problem.TooManyRuns, Problem.StoreUnavailable]
   }),
   /**
    * Waits until every participant has applied `version` (or a later one), at most `timeoutMs` (default 0, at most 60000), then answers with what is true.
@@ -117,7 +164,7 @@ export class AgentsGroup extends HttpApiGroup.make("agents").add(
 export class TokensGroup extends HttpApiGroup.make("tokens").add(
   HttpApiEndpoint.get("list", "/", { success: Schema.Array(Token), error: [Problem.StoreUnavailable] }),
   HttpApiEndpoint.post("create", "/", {
-    payload: Schema.Struct({ kind: Schema.Literals(["enrolment", "user"]), name: Ref, ttlSeconds: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: tenYearsSeconds }, { message: "seconds, at most ten years" }))) }),
+    payload: Schema.Struct({ kind: TokenKind, name: Ref, ttlSeconds: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: tenYearsSeconds }, { message: "seconds, at most ten years" }))) }),
     success: NewToken.pipe(HttpApiSchema.status(201)), error: [Problem.StoreUnavailable]
   }),
   HttpApiEndpoint.delete("revoke", "/:token", { params: { token: TokenId }, success: Token, error: [Problem.TokenNotFound, Problem.StoreUnavailable] }),
@@ -133,7 +180,14 @@ export class EnrolmentGroup extends HttpApiGroup.make("enrolment").add(
   })
 ).prefix("/api/v1/enrolments") {}
 
+/** The figures of all networks as OpenMetrics text; a scraper logs in with a user's token. */
+export class MetricsGroup extends HttpApiGroup.make("metrics").add(
+  HttpApiEndpoint.get("all", "/", { success: Schema.String.pipe(HttpApiSchema.asText({ contentType })), error: [Problem.StoreUnavailable] })
+).middleware(Authorization).prefix("/api/v1/metrics") {}
+
 export class Api extends HttpApi.make("gstacks")
-  .add(NetworksGroup, SandboxesGroup, AgentsGroup, TokensGroup, EnrolmentGroup)
+  .add(NetworksGroup, PolicyGroup, LimitsGroup, LocalNodesGroup, PublishersGroup, SandboxesGroup, AgentsGroup, TokensGroup, EnrolmentGroup, MetricsGroup, DebugGroup)
   .middleware(HttpApiMiddleware.ProblemDetails)
+  .annotate(HttpApi.PayloadParseOptions, strictly)
+  .annotate(HttpApi.QueryParseOptions, strictly)
   .annotateMerge(OpenApi.annotations({ title: "gstacks networks", version: "1" })) {}

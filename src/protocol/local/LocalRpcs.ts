@@ -1,9 +1,11 @@
 /** The agent's Unix socket (mode 0600 in a directory of mode 0700): what works without the control plane. One effect/rpc group, newline-delimited JSON (`RpcSerialization.layerNdjson`). */
 import { Schema } from "effect"
 import { Rpc, RpcGroup } from "effect/rpc"
+import { Contact } from "../../domain/Contact.ts"
 import { AgentName } from "../../domain/DnsLabel.ts"
 import { AgentId, NetworkId } from "../../domain/Ids.ts"
 import { SandboxStatus } from "../../domain/Sandbox.ts"
+import { SightRpcs } from "../sight/SightRpcs.ts"
 
 export class NoSuchSandbox extends Schema.TaggedError<NoSuchSandbox>()("NoSuchSandbox", { message: Schema.String, hint: Schema.String }) {}
 export class ExecFailed extends Schema.TaggedError<ExecFailed>()("ExecFailed", { message: Schema.String, hint: Schema.String }) {}
@@ -18,6 +20,7 @@ export const LocalStatus = Schema.Struct({
   link: Schema.Struct({ state: Schema.String, controlUrl: Schema.String, since: Schema.String, lastError: Schema.NullOr(Schema.String) }),
   dataPlane: Schema.Struct({ state: Schema.String, generation: Schema.Int, meshdPid: Schema.NullOr(Schema.Int), lastError: Schema.NullOr(Schema.String) }),
   dns: Schema.Struct({ state: Schema.String, address: Schema.String }),
+  contact: Schema.optionalKey(Contact),
   sandboxes: Schema.Array(SandboxStatus), networks: Schema.Array(LocalNetworkStatus)
 })
 export type LocalStatus = typeof LocalStatus.Type
@@ -32,14 +35,17 @@ export const ExecOutput = Schema.Union([
 ])
 export type ExecOutput = typeof ExecOutput.Type
 
-export const ActorState = Schema.Struct({
-  address: Schema.String, kind: Schema.String, machine: Schema.NullOr(Schema.String), state: Schema.String, since: Schema.Number,
-  restarts: Schema.Int, mailbox: Schema.Int, lastError: Schema.NullOr(Schema.String)
-})
+export class InspectFailed extends Schema.TaggedError<InspectFailed>()("InspectFailed", { message: Schema.String, hint: Schema.String }) {}
 
-export class LocalRpcs extends RpcGroup.make(
+/** What the agent alone can do, and how it is; `LocalRpcs` adds the sight of its actors. */
+export class HostRpcs extends RpcGroup.make(
   Rpc.make("Status", { success: LocalStatus }),
-  Rpc.make("Actors", { success: Schema.Array(ActorState) }),
+  /** What this agent has counted for the aliases of its networks since its start, as OpenMetrics text: for a scraper on the host. */
+  Rpc.make("Metrics", { success: Schema.String }),
+  /** Serves the inspector page of this agent on the loopback, for so long. The token opens it; asking again gives a further one. */
+  Rpc.make("Inspect", {
+    payload: { forMs: Schema.Int }, success: Schema.Struct({ url: Schema.String, token: Schema.String, expiresAt: Schema.Number }), error: InspectFailed
+  }),
   /** Runs a program in a sandbox without privileges. First `Started`, last `Exited`. Interrupting the stream ends the program. */
   Rpc.make("Exec", {
     payload: { sandbox: Schema.String, command: Schema.NonEmptyArray(Schema.String), env: Schema.Record(Schema.String, Schema.String), stdin: Schema.Boolean },
@@ -50,3 +56,5 @@ export class LocalRpcs extends RpcGroup.make(
   Rpc.make("ExecSignal", { payload: { execId: Schema.String, signal: Schema.Literals(["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"]) }, error: ExecFailed }),
   Rpc.make("Logs", { payload: { sandbox: Schema.String, follow: Schema.Boolean }, success: Schema.String, error: NoSuchSandbox, stream: true })
 ) {}
+
+export class LocalRpcs extends HostRpcs.merge(SightRpcs) {}

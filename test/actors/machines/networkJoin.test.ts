@@ -18,7 +18,7 @@ describe("networkJoin", () => {
       events: [
         ...["left", "lingering", "stuck"].map((state) => done(`0.networkJoin.${state}`, Result.succeed(undefined))),
         { type: "members.absent" }, { type: "meshd.connected" }, { type: "meshd.lost" },
-        { type: "node.changed", node: node("ready") }, { type: "node.changed", node: node("failed") },
+        { type: "node.changed", node: node("ready") }, { type: "node.changed", node: node("up") }, { type: "node.changed", node: node("failed") },
         done(join, Result.succeed({ node: node("ready"), published: true })), done(join, Result.succeed({ node: node("up"), published: false })),
         done(join, problem(true)), done(join, problem(false)),
         done(key, Result.succeed(grant)), done(key, problem(false)),

@@ -6,29 +6,11 @@ import { ActorSystem } from "../../../src/actors/runtime/ActorSystem.ts"
 import * as Bridge from "../../../src/actors/runtime/bridge.ts"
 import { type ChildSpec, machineChild } from "../../../src/actors/runtime/ChildSpec.ts"
 import * as Supervisor from "../../../src/actors/runtime/Supervisor.ts"
-import { history, restarted, send, snapshot, waitFor, waitForStatus, worker, workerMachine } from "./worker.ts"
+import { uncaughtBy } from "./uncaught.ts"
+import { details, history, restarted, send, snapshot, waitFor, waitForStatus, worker, workerMachine } from "./worker.ts"
 
 const supervise = (...children: ReadonlyArray<ChildSpec>) =>
   Supervisor.start({ address: "root", strategy: "oneForOne", intensity: { restarts: 3, withinMs: 10_000 }, children })
-
-/** XState rethrows what it cannot place from a timer: let timers run, and collect what reached the process. */
-const uncaughtBy = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.gen(function*() {
-    const caught: Array<unknown> = []
-    const collect = (error: unknown) => caught.push(error)
-    const others = process.listeners("uncaughtException")
-    process.removeAllListeners("uncaughtException").on("uncaughtException", collect)
-    yield* effect
-    yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 5)))
-    process.removeAllListeners("uncaughtException")
-    others.forEach((listener) => process.on("uncaughtException", listener))
-    return caught
-  })
-
-/** The journalled details of one kind. */
-const details = (address: string, kind: string) =>
-  ActorSystem.use((actors) =>
-    Effect.sync(() => actors.journal.entries(address).filter((entry) => entry.kind === kind).map((entry) => entry.detail ?? "")))
 
 describe("a crash is contained, journalled and restarted", () => {
   for (const [event, text] of [

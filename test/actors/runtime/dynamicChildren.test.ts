@@ -135,4 +135,32 @@ describe("dynamic children", () => {
       yield* Fiber.join(stop)
       assert.deepStrictEqual(yield* addresses, [])
     }).pipe(Effect.provide(ActorSystem.layer)))
+
+  it.effect("a supervisor that does not keep up refuses to start more, lets stops wait, and loses none", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const root = yield* Supervisor.start({ address: "root", strategy: "oneForOne", intensity, children: [
+        worker("slow", { stopEvent: { type: "leave" } }), worker("a"), worker("b")
+      ] }).pipe(Scope.provide(scope))
+      const now = { startImmediately: true } as const
+      const slow = yield* Effect.forkChild(root.stopChild("slow"), now)
+      yield* waitFor("root/slow", "leaving")
+      const c = yield* Effect.forkChild(root.startChild(worker("c")), now)
+      const given = yield* Effect.forkChild(root.startChild(worker("given up")), now)
+      const refused = yield* Effect.flip(root.startChild(worker("d")))
+      assert.deepInclude(refused, { _tag: "MailboxFull", address: "root", capacity: 3, event: "start d" })
+      yield* Fiber.interrupt(given)
+      assert.strictEqual((yield* Effect.flip(root.startChild(worker("d"))))._tag, "MailboxFull")
+      const stops = [yield* Effect.forkChild(root.stopChild("a"), now), yield* Effect.forkChild(root.stopChild("b"), now)]
+      yield* send("root/slow", "left")
+      yield* Fiber.joinAll([slow, c, ...stops])
+      assert.deepStrictEqual(yield* addresses, ["root", "root/c", "root/given up"])
+      yield* root.startChild(worker("d"))
+      yield* root.startChild(worker("slow", { stopEvent: { type: "leave" } }))
+      const waiting = yield* Effect.forEach(["slow", "c", "d", "given up", "e"], (id) => Effect.forkChild(root.stopChild(id), now))
+      const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void), now)
+      yield* send("root/slow", "left")
+      yield* Fiber.joinAll([closing, ...waiting])
+      assert.deepStrictEqual(yield* addresses, [])
+    }).pipe(Effect.provide(ActorSystem.layerWith({ mailbox: 3 }))))
 })

@@ -75,6 +75,27 @@ describe("addresses", () => {
       assert.strictEqual((yield* Effect.flip(ActorSystem.use((actors) => actors.supervisor("root/a"))))._tag, "AddressGone")
     }).pipe(Effect.provide(ActorSystem.layer)))
 
+  it.effect("one that is between a crash or an end and what its supervisor does about it says so", () =>
+    Effect.gen(function*() {
+      const root = yield* supervise(worker("a"), worker("b", { restart: "transient" }), worker("c", { stopEvent: { type: "leave" } }))
+      const { registry } = (yield* ActorSystem).host
+      const reason = (address: string) => Effect.map(Effect.flip(send(address, "work")), (error) => error._tag === "AddressGone" ? error.reason : error._tag)
+      yield* send("root/a", "crash.action")
+      yield* send("root/b", "done")
+      while (registry.get("root/b")?.inlet !== undefined) yield* Effect.yieldNow
+      assert.deepStrictEqual([yield* reason("root/a"), yield* reason("root/b")], ["restarting", "ended"])
+      const stopping = yield* Effect.forkChild(root.stopChild("c"), { startImmediately: true })
+      yield* waitFor("root/c", "leaving")
+      yield* send("root/c", "left")
+      while (registry.get("root/c")?.inlet !== undefined) yield* Effect.yieldNow
+      assert.strictEqual(yield* reason("root/c"), "stopping")
+      yield* Fiber.join(stopping)
+      yield* restarted("root/a", 1)
+      assert.deepInclude(yield* Effect.flip(ActorSystem.use((actors) => actors.supervisor("root/a"))), {
+        reason: "machine", message: "Actor \"root/a\" cannot be reached: it is a machine, which has no children."
+      })
+    }).pipe(Effect.provide(ActorSystem.layer)))
+
   it.effect("of an empty root are the bare ids", () =>
     Effect.gen(function*() {
       yield* Supervisor.start({ address: "", strategy: "oneForOne", intensity, children: [

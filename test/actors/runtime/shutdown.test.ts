@@ -134,4 +134,11 @@ describe("shutdown", () => {
       yield* waitFor("root/a", "idle")
       assert.strictEqual((yield* snapshot("root/a")).restarts, 1)
     }).pipe(Effect.provide(ActorSystem.layer)))
+
+  it.effect("a machine that crashes on its way to its end is stopped, and its crash is known", () =>
+    Effect.gen(function*() {
+      const root = yield* supervise([worker("a", { stopEvent: { type: "crash.action" }, shutdownMs: 1000 })])
+      yield* root.stopChild("a")
+      assert.deepStrictEqual(yield* history("root/a"), ["started", "crashed", "stopped", "removed"])
+    }).pipe(Effect.provide(ActorSystem.layer)))
 })

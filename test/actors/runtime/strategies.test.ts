@@ -83,6 +83,43 @@ describe("strategies", () => {
     }).pipe(Effect.provide(ActorSystem.layer)))
 })
 
+describe("significant children", () => {
+  const group = (...children: ReadonlyArray<ChildSpec>) => supervise("oneForOne", [supervisorChild({
+    id: "group", strategy: "oneForAll", intensity, restart: "transient", shutdownMs: 1000, children
+  })])
+
+  it.effect("that crash and are restarted end nothing; a temporary one ends its supervisor also by a crash", () =>
+    Effect.gen(function*() {
+      yield* group(worker("a", { restart: "transient", significant: true }), worker("b", { restart: "temporary", significant: true }))
+      yield* send("root/group/a", "crash.action")
+      yield* restarted("root/group/a", 1)
+      assert.deepStrictEqual((yield* tree).map((actor) => actor.address), ["root", "root/group", "root/group/a"])
+      const { startChild } = yield* ActorSystem.use((actors) => actors.supervisor("root/group"))
+      yield* startChild(worker("b", { restart: "temporary", significant: true }))
+      yield* send("root/group/b", "crash.action")
+      yield* waitForStatus("root/group", "ended")
+    }).pipe(Effect.provide(ActorSystem.layer)))
+
+  it.effect("that are stopped by request end nothing", () =>
+    Effect.gen(function*() {
+      yield* group(worker("a", { restart: "transient", significant: true }), worker("b"))
+      const { stopChild } = yield* ActorSystem.use((actors) => actors.supervisor("root/group"))
+      yield* stopChild("a")
+      yield* send("root/group/b", "work")
+      assert.deepStrictEqual((yield* tree).map(({ address, status }) => `${address} ${status}`), ["root running", "root/group running", "root/group/b running"])
+    }).pipe(Effect.provide(ActorSystem.layer)))
+
+  it.effect("end a permanent supervisor only for its parent to start it again", () =>
+    Effect.gen(function*() {
+      yield* supervise("oneForOne", [supervisorChild({
+        id: "group", strategy: "oneForOne", intensity, restart: "permanent", shutdownMs: 1000, children: [worker("a", { restart: "transient", significant: true }), worker("b")]
+      })])
+      yield* send("root/group/a", "done")
+      yield* restarted("root/group", 1)
+      assert.deepStrictEqual((yield* tree).map((actor) => actor.address), ["root", "root/group", "root/group/a", "root/group/b"])
+    }).pipe(Effect.provide(ActorSystem.layer)))
+})
+
 describe("restart intensity", () => {
   it.effect("more restarts than allowed within the window stop everything below and fail the root", () =>
     Effect.gen(function*() {
@@ -99,6 +136,34 @@ describe("restart intensity", () => {
       const refused = yield* Effect.flip(root.startChild(worker("d")))
       assert.strictEqual(refused._tag, "AddressGone")
       yield* root.stopChild("a")
+    }).pipe(Effect.provide(ActorSystem.layer)))
+
+  it.effect("of none at all: the first crash is one too many; an end that needs no restart is none", () =>
+    Effect.gen(function*() {
+      const root = yield* supervise("oneForAll", [worker("a"), worker("b", { restart: "transient" }), worker("c", { restart: "temporary" })], { intensity: { restarts: 0, withinMs: 1000 } })
+      yield* send("root/b", "done")
+      yield* waitForStatus("root/b", "ended")
+      yield* send("root/c", "crash.action")
+      while ((yield* tree).length > 3) yield* Effect.yieldNow
+      assert.strictEqual((yield* snapshot("root")).status, "running")
+      yield* send("root/a", "crash.action")
+      assert.strictEqual((yield* Effect.flip(root.failed)).child, "root/a")
+      assert.match((yield* snapshot("root")).lastError ?? "", /^SupervisorFailed: Supervisor "root" gave up/)
+    }).pipe(Effect.provide(ActorSystem.layer)))
+
+  it.effect("counts a group as one restart, and a restart at the very end of the window as outside it", () =>
+    Effect.gen(function*() {
+      yield* supervise("oneForAll", three, { intensity: { restarts: 1, withinMs: 1000 } })
+      for (let times = 1; times <= 3; times++) {
+        yield* send("root/b", "crash.action")
+        yield* restarted("root/c", times)
+        yield* TestClock.adjust(1000)
+      }
+      yield* send("root/a", "crash.action")
+      yield* restarted("root/a", 4)
+      yield* TestClock.adjust(999)
+      yield* send("root/a", "crash.action")
+      yield* waitForStatus("root", "ended")
     }).pipe(Effect.provide(ActorSystem.layer)))
 
   it.effect("the window slides", () =>

@@ -83,6 +83,11 @@ export const history = (address: string) =>
     Effect.sync(() =>
       actors.journal.entries().filter((entry) => entry.address === address && entry.kind !== "event").map((entry) => entry.kind)))
 
+/** The journalled details of one kind. */
+export const details = (address: string, kind: string) =>
+  ActorSystem.use((actors) =>
+    Effect.sync(() => actors.journal.entries(address).filter((entry) => entry.kind === kind).map((entry) => entry.detail ?? "")))
+
 /** Looks again, letting every other fiber run in between, until an actor is as it should be. */
 const look = (address: string, until: (actor: ActorSnapshot) => boolean) =>
   ActorSystem.use((actors) =>

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -61,6 +62,9 @@ type Jail struct {
 	t         testing.TB
 	PID       int // of its first process
 	StartTime uint64
+	// settled waits until bubblewrap has run its program: shortly before, the jail's
+	// user namespace has no users, and who enters it then has no capabilities.
+	settled func()
 }
 
 // NewJail starts a jail that holds nothing but a sleeping process, until the
@@ -72,16 +76,22 @@ func NewJail(t testing.TB) *Jail {
 		t.Fatal(err)
 	}
 	defer status.Close()
+	settled, runs, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { settled.Close() })
 	cmd := exec.Command("bwrap", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp",
 		"--unshare-user", "--unshare-net", "--unshare-pid", "--cap-drop", "ALL", "--die-with-parent",
-		"--json-status-fd", "3", "sleep", "infinity")
-	cmd.ExtraFiles = []*os.File{reported}
+		"--json-status-fd", "3", "sh", "-c", "echo >&4; exec sleep infinity")
+	cmd.ExtraFiles = []*os.File{reported, runs}
 	cmd.Stderr = os.Stderr
 	// Not Pdeathsig: it would follow the thread that happens to fork.
 	if err := startOnOwnThread(t, cmd); err != nil {
 		t.Fatal("start bwrap: ", err)
 	}
 	reported.Close()
+	runs.Close()
 	var report struct {
 		ChildPID int `json:"child-pid"`
 	}
@@ -92,7 +102,8 @@ func NewJail(t testing.TB) *Jail {
 	if err != nil {
 		t.Fatal(err)
 	}
-	j := &Jail{t: t, PID: report.ChildPID, StartTime: started}
+	j := &Jail{t: t, PID: report.ChildPID, StartTime: started,
+		settled: sync.OnceFunc(func() { settled.Read(make([]byte, 1)) })}
 	t.Cleanup(j.Kill) // bwrap's own end takes it along only once it is fully up
 	return j
 }
@@ -124,6 +135,7 @@ func startOnOwnThread(t testing.TB, cmd *exec.Cmd) error {
 // Command is a program inside the jail's user and network namespaces, with the
 // jail's first capabilities, so that it may also change nft rules there.
 func (j *Jail) Command(name string, args ...string) *exec.Cmd {
+	j.settled()
 	return exec.Command("nsenter", append([]string{"--target", fmt.Sprint(j.PID), "--user", "--net",
 		"--preserve-credentials", "--", name}, args...)...)
 }

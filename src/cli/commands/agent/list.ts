@@ -9,7 +9,7 @@ export const list = Command.make("list", {}, Effect.fn(function*() {
   yield* showList({
     items: yield* api.call((client) => client.agents.list()),
     columns: [
-      ["NAME", (a) => a.name], ["STATE", (a) => a.online ? "online" : "offline"], ["LAST SEEN", (a) => a.lastSeenAt], ["SANDBOXES", (a) => a.sandboxes],
+      ["NAME", (a) => a.name], ["STATE", (a) => a.online ? "online" : "offline"], ["LAST SEEN", (a) => a.lastSeenAt], ["GRANTS UNTIL", (a) => a.contact?.freezesAt], ["SANDBOXES", (a) => a.sandboxes],
       ["NETWORKS", (a) => a.networks.join(",")], ["TRANSPORT", (a) => a.host?.transport], ["VERSION", (a) => a.host?.version]
     ],
     name: (a) => a.name,

@@ -1,28 +1,53 @@
-/** `gstacks debug actor <address> [--agent host-1]` */
+/** `gstacks debug actor <address> [--agent host-1 | --control | --local] [--follow] [--format mermaid]` */
 import { Clock, Effect, Option } from "effect"
-import { Command } from "effect/cli"
-import { notFound } from "../../Failure.ts"
-import { LocalAgent } from "../../LocalAgent.ts"
-import { properties } from "../../output/table.ts"
+import { Command, Flag } from "effect/cli"
+import type { ActorDetail } from "../../../domain/Sight.ts"
+import { chartMermaid } from "../../../domain/Sight/mermaid.ts"
+import type { Place } from "../../../domain/Sight/Place.ts"
+import { type ActorSource, type ProcessName } from "../../ActorSource.ts"
+import { failed } from "../../Failure.ts"
+import { format } from "../../GlobalFlags.ts"
 import { show } from "../../output/view.ts"
+import { Shell } from "../../Shell.ts"
 import { reference } from "../../words.ts"
-import { age, agentFlag } from "./actors.ts"
+import { detailText, labelsOf } from "./detail.ts"
+import { entryLine } from "./entries.ts"
+import { follow, noteAnother, noteAway, position } from "./follow.ts"
+import { findActor, qualified, scopeFlags, scopeOf } from "./scope.ts"
 
-export const actor = Command.make("actor", { address: reference("address", "Address, as debug actors shows it"), agent: agentFlag }, Effect.fn(function*({ address, agent }) {
-  const all = yield* Effect.scoped(Effect.flatMap(LocalAgent, (local) => Effect.flatMap(local.named(Option.getOrUndefined(agent)), (client) => client.actors)))
-  const found = all.find((actor) => actor.address === address)
-  if (found === undefined) return yield* notFound("actor-not-found", `there is no actor ${address}`, "gstacks debug actors -o name")
-  const now = yield* Clock.currentTimeMillis
-  yield* show({
-    document: found,
-    table: () =>
-      properties([
-        ["Address", found.address], ["Kind", found.kind], ["Machine", found.machine], ["State", found.state], ["Since", `${new Date(found.since).toISOString()} (${age(now - found.since)})`],
-        ["Restarts", found.restarts], ["Mailbox", found.mailbox], ["Last error", found.lastError]
-      ]),
-    names: () => [found.address]
+const followFlag = Flag.Boolean("follow").pipe(Flag.withDescription("Go on: print each event as it comes"), Flag.withoutNegation, Flag.withDefault(false))
+const formatFlag = Flag.Literals("format", ["mermaid"]).pipe(Flag.withDescription("Only the chart, as a mermaid diagram"), Flag.withMetavar("<mermaid>"), Flag.optional)
+
+const diagram = ({ actor, chart, active }: ActorDetail) => chart === null
+  ? failed("no-chart", "There is no chart", `${actor.address} is a supervisor: it has no states to draw`, `gstacks debug actor ${actor.address}`)
+  : Effect.flatMap(Shell, ({ out }) => out(chartMermaid(chart, active)))
+
+/** What comes after what was shown; `before` is where the journal stood when that was asked for. Events of the actors below it are theirs. */
+const followActor = (source: ActorSource, process: ProcessName, detail: ActorDetail, before: Place) => Effect.gen(function*() {
+  const { out } = yield* Shell
+  const { actor: { address }, history } = detail
+  const line = entryLine(process, labelsOf(detail))
+  const asText = (yield* format) === "table"
+  return yield* follow(source, process, {
+    prefix: address,
+    from: { ...before, after: Math.max(before.after, history.at(-1)?.seq ?? 0) },
+    onAnother: noteAnother(process),
+    onPage: ({ entries }) => out(entries.filter((entry) => entry.address === address).map((entry) => asText ? line(entry) : `${JSON.stringify(entry)}\n`).join("")),
+    onAway: noteAway(process)
   })
+})
+
+export const actor = Command.make("actor", {
+  address: reference("address", "Address, as debug actors -o name lists it, like host-1:agent/link"), ...scopeFlags, follow: followFlag, format: formatFlag
+}, Effect.fn(function*({ address: typed, follow, format, ...scope }) {
+  const { source, process, address } = yield* findActor(typed, yield* scopeOf(scope))
+  const before = follow ? yield* position(source, process) : undefined
+  const detail = yield* source.actor(process, address)
+  if (Option.isSome(format)) return yield* diagram(detail)
+  const now = yield* Clock.currentTimeMillis
+  yield* show({ document: { agent: process, ...detail }, table: () => detailText(process, detail, now), names: () => [qualified(process, address)] })
+  if (before !== undefined) return yield* followActor(source, process, detail, before)
 })).pipe(
-  Command.withDescription("Show one actor of an agent"),
-  Command.withExamples([{ command: "gstacks debug actor agent/link --agent host-1" }])
+  Command.withDescription("Show one actor: its chart with the active states marked, what it would take now, what it did last"),
+  Command.withExamples([{ command: "gstacks debug actor host-1:agent/link --follow" }, { command: "gstacks debug actor control/mesh/managedHeadscale --format mermaid" }])
 )

@@ -1,46 +1,29 @@
-/** `gstacks debug actors [--agent host-1]`: the agent's supervision tree with the state of every actor. */
-import { Clock, Effect, Option } from "effect"
+/** `gstacks debug actors [--agent host-1 | --control | --local] [--watch]`: the supervision trees with the state of every actor. */
+import { Clock, Effect } from "effect"
 import { Command, Flag } from "effect/cli"
-import { LocalAgent } from "../../LocalAgent.ts"
-import { table } from "../../output/table.ts"
+import { look } from "../../ActorSource.ts"
+import { format } from "../../GlobalFlags.ts"
 import { show } from "../../output/view.ts"
+import { Shell } from "../../Shell.ts"
+import { qualified, scopeFlags, scopeOf } from "./scope.ts"
+import { trees } from "./tree.ts"
+import { watchLines, watchScreen } from "./watch.ts"
 
-export const agentFlag = Flag.String("agent").pipe(Flag.withMetavar("<host>"), Flag.withDescription("Agent on this machine; default the only one"), Flag.optional)
+const watchFlag = Flag.Boolean("watch").pipe(
+  Flag.withDescription("Go on: draw again on a terminal, print each change as a line elsewhere"), Flag.withoutNegation, Flag.withDefault(false)
+)
 
-interface Actor { readonly address: string }
-
-/** Depth and own name by the addresses alone: a parent comes before its children, and an id may itself hold a slash. */
-export const outline = (actors: ReadonlyArray<Actor>): ReadonlyArray<string> => {
-  const open: Array<string> = []
-  return actors.map(({ address }) => {
-    while (open.length > 0 && !address.startsWith(`${open.at(-1)}/`)) open.pop()
-    const parent = open.at(-1)
-    const line = "  ".repeat(open.length) + (parent === undefined ? address : address.slice(parent.length + 1))
-    open.push(address)
-    return line
-  })
-}
-
-export const age = (ms: number): string => {
-  const s = Math.max(0, Math.round(ms / 1000))
-  if (s < 120) return `${s} s`
-  return s < 7200 ? `${Math.round(s / 60)} min` : `${Math.round(s / 3600)} h`
-}
-
-export const actors = Command.make("actors", { agent: agentFlag }, Effect.fn(function*({ agent }) {
-  const found = yield* Effect.scoped(Effect.flatMap(LocalAgent, (local) => Effect.flatMap(local.named(Option.getOrUndefined(agent)), (client) => client.actors)))
+export const actors = Command.make("actors", { ...scopeFlags, watch: watchFlag }, Effect.fn(function*({ watch, ...scope }) {
+  const seen = yield* look(yield* scopeOf(scope))
+  const { screen } = yield* Shell
+  if (watch) return yield* screen !== null && (yield* format) === "table" ? watchScreen(seen, screen) : watchLines(seen)
   const now = yield* Clock.currentTimeMillis
-  const names = outline(found)
   yield* show({
-    document: found,
-    table: () =>
-      table([
-        ["ACTOR", ([name]) => name], ["STATE", ([, a]) => a.state], ["FOR", ([, a]) => age(now - a.since)], ["RESTARTS", ([, a]) => a.restarts],
-        ["MAILBOX", ([, a]) => a.mailbox], ["MACHINE", ([, a]) => a.machine ?? a.kind], ["LAST ERROR", ([, a]) => a.lastError]
-      ], found.map((actor, i) => [names[i]!, actor] as const)),
-    names: () => found.map((actor) => actor.address)
+    document: seen.processes,
+    table: () => trees(seen.processes, now),
+    names: () => seen.processes.flatMap(({ agent, actors }) => actors.map(({ address }) => qualified(agent, address)))
   })
 })).pipe(
-  Command.withDescription("Show an agent's supervision tree and the state of every actor"),
-  Command.withExamples([{ command: "gstacks debug actors --agent host-1" }])
+  Command.withDescription("Show the supervision trees of the cluster, and the state of every actor"),
+  Command.withExamples([{ command: "gstacks debug actors --watch" }, { command: "gstacks debug actors --agent host-1" }, { command: "gstacks debug actors --local" }])
 )

@@ -5,8 +5,10 @@ import { showChange } from "../../Changes.ts"
 import { confirm } from "../../confirm.ts"
 import { ControlApi } from "../../ControlApi.ts"
 import { network, sandbox } from "../../words.ts"
+import { dryRun, dryRunFlag } from "./policy/dryRun.ts"
 
-export const detach = Command.make("detach", { network, sandbox }, Effect.fn(function*({ network, sandbox }) {
+export const detach = Command.make("detach", { network, sandbox, dry: dryRunFlag }, Effect.fn(function*({ network, sandbox, dry }) {
+  if (dry) return yield* dryRun(network, { _tag: "Detach", sandbox })
   yield* confirm(`this detaches sandbox ${sandbox} from ${network} and removes its aliases there, with their rules`, `gstacks network detach ${network} ${sandbox}`)
   const api = yield* ControlApi
   const { value, change } = yield* api.call((client) => client.networks.detach({ params: { network, sandbox } }))

@@ -1,6 +1,7 @@
 /** `gstacks network resolve dev api`: name -> virtual address, target sandbox and agent. */
 import { Effect } from "effect"
 import { Argument, Command } from "effect/cli"
+import { publishedFromText } from "../../../domain/Publication.ts"
 import { ControlApi } from "../../ControlApi.ts"
 import { properties } from "../../output/table.ts"
 import { show } from "../../output/view.ts"
@@ -14,7 +15,9 @@ export const resolve = Command.make("resolve", { network, alias: reference("alia
     table: () =>
       properties([
         ["Name", found.hostName], ["Address", found.address], ["Ports", found.ports.join(", ")],
-        ["Sandbox", `${found.sandbox} (${found.sandboxId})`], ["Agent", `${found.agent} (${found.agentOnline ? "online" : "offline"})`]
+        ...found.local === null
+          ? [["Sandbox", `${found.sandbox} (${found.sandboxId})`], ["Agent", `${found.agent} (${found.agentOnline ? "online" : "offline"})`]] as const
+          : [["Published from", publishedFromText(found.local)]] as const
       ]),
     names: () => [found.address]
   })

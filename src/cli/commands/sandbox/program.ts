@@ -1,4 +1,4 @@
-/** The program of `sandbox run` and `sandbox exec`: the words after `--`, untouched, so that its flags are never taken for ours. */
+/** The program of `sandbox run`, `sandbox exec` and `mesh exec`: the words after `--`, untouched, so that its flags are never taken for ours. */
 import { Effect } from "effect"
 import { type Failure, usage } from "../../Failure.ts"
 import { Shell } from "../../Shell.ts"

@@ -2,6 +2,7 @@
 import { Effect } from "effect"
 import { Command } from "effect/cli"
 import type { Alias } from "../../../../domain/Network.ts"
+import { publishedFromText } from "../../../../domain/Publication.ts"
 import { ControlApi } from "../../../ControlApi.ts"
 import type { Columns } from "../../../output/table.ts"
 import { showList } from "../../../output/view.ts"
@@ -9,7 +10,7 @@ import { network } from "../../../words.ts"
 
 export const aliasColumns: Columns<Alias> = [
   ["ALIAS", (a) => a.name], ["NAME", (a) => a.hostName], ["ADDRESS", (a) => a.address], ["PORTS", (a) => a.ports.join(",")],
-  ["SANDBOX", (a) => a.sandbox], ["AGENT", (a) => a.agent]
+  ["SANDBOX", (a) => a.local === null ? a.sandbox : publishedFromText(a.local)], ["AGENT", (a) => a.agent]
 ]
 
 export const list = Command.make("list", { network }, Effect.fn(function*({ network }) {

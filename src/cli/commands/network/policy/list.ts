@@ -8,7 +8,8 @@ import { showList } from "../../../output/view.ts"
 import { network } from "../../../words.ts"
 
 export const ruleColumns: Columns<Rule> = [
-  ["RULE", (r) => r.id], ["FROM", (r) => r.from], ["TO", (r) => r.to], ["PORT", (r) => r.port], ["CREATED", (r) => r.createdAt], ["BY", (r) => r.createdBy]
+  ["RULE", (r) => r.id], ["FROM", (r) => r.from], ["TO", (r) => r.to], ["PORT", (r) => r.ports], ["CREATED", (r) => r.createdAt], ["BY", (r) => r.createdBy],
+  ["EXPIRES", (r) => r.expiresAt ?? "never"], ["COMMENT", (r) => r.comment]
 ]
 
 export const list = Command.make("list", { network }, Effect.fn(function*({ network }) {

@@ -1,0 +1,33 @@
+/** What is read of a shim while it writes. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { Disk } from "../../../src/agent/Disk.ts"
+import { readEnd } from "../../../src/agent/sandboxes/Shim.ts"
+
+const temporary = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "gs-shim-"))),
+  (folder) => Effect.sync(() => rmSync(folder, { recursive: true })))
+const gone = JSON.stringify({ pid: 1, startTime: -1, cgroup: null })
+
+describe("the end of a sandbox", () => {
+  it.effect("is not missed when the shim tells it and goes between two looks", () => Effect.gen(function*() {
+    const folder = yield* temporary
+    writeFileSync(join(folder, "shim.json"), gone)
+    const disk = yield* Disk
+    const meanwhile = Disk.of({ ...disk, read: async (path) => {
+      const text = await disk.read(path)
+      if (path.endsWith("shim.json")) writeFileSync(join(folder, "exit.json"), JSON.stringify({ code: 7, at: 0 }))
+      return text
+    } })
+    assert.deepStrictEqual(yield* Effect.provideService(readEnd(folder), Disk, meanwhile), { exit: { code: 7, at: 0 } })
+  }))
+
+  it.effect("of a shim that was killed has no word", () => Effect.gen(function*() {
+    const folder = yield* temporary
+    writeFileSync(join(folder, "shim.json"), gone)
+    assert.deepStrictEqual(yield* readEnd(folder), { exit: undefined })
+  }))
+})

@@ -1,0 +1,4 @@
+import { killing } from "./killAtEachState/killing.ts"
+import { control } from "./killAtEachState/places.ts"
+
+killing(control)
