@@ -17,7 +17,7 @@ import (
 const (
 	probeDeadline    = 9 * time.Second
 	enterDeadline    = 2 * time.Second
-	fullSizeDeadline = 1500 * time.Millisecond
+	exchangeDeadline = 1500 * time.Millisecond
 	// fullSize is more than two packets' worth.
 	fullSize = 3000
 )
@@ -158,8 +158,10 @@ func (d *Daemon) probeNode(ctx context.Context, r *probeResult, p probeParams, t
 		return
 	}
 	r.step("fullSize", func() error {
-		preface.Pad = strings.Repeat("-", fullSize)
-		return d.probeFullSize(ctx, target.Address, preface)
+		return carriesFullSize(func(size int) error {
+			preface.Pad = strings.Repeat("-", size)
+			return d.exchange(ctx, target.Address, preface)
+		})
 	})
 	r.Pings = n.Ping(ctx, target.Address)
 	r.Peer = n.AwaitDirect(ctx, target.Address)
@@ -210,10 +212,25 @@ func within(most time.Duration, micros int64) time.Duration {
 	return max(0, min(most, time.Duration(micros)*time.Microsecond))
 }
 
-// probeFullSize sees whether packets as large as the mesh makes them come through,
-// both ways: what only drops those lets a connection open and then hang.
-func (d *Daemon) probeFullSize(ctx context.Context, to netip.Addr, preface wire.Preface) error {
-	ctx, cancel := context.WithTimeout(ctx, fullSizeDeadline)
+var errNoAnswer = errors.New("small packets are not answered any more either")
+
+// carriesFullSize sees whether packets as large as the mesh makes them come through,
+// both ways: what only drops those lets a connection open and then hang. A host that
+// leaves or joins its mesh at that moment swallows them too, so size is blamed only when
+// a small exchange passes between two large ones that do not.
+func carriesFullSize(exchange func(size int) error) error {
+	if exchange(fullSize) == nil {
+		return nil
+	}
+	if err := exchange(1); err != nil {
+		return fmt.Errorf("%w: %w", errNoAnswer, err)
+	}
+	return exchange(fullSize)
+}
+
+// exchange sends the target's meshd a padded preface and waits for it to come back.
+func (d *Daemon) exchange(ctx context.Context, to netip.Addr, preface wire.Preface) error {
+	ctx, cancel := context.WithTimeout(ctx, exchangeDeadline)
 	defer cancel()
 	stream, n, err := d.probeDial(ctx, to, preface)
 	if err != nil {
@@ -223,7 +240,7 @@ func (d *Daemon) probeFullSize(ctx context.Context, to netip.Addr, preface wire.
 	stop := context.AfterFunc(ctx, func() { abort(stream) })
 	defer stop()
 	if _, err = ask(stream, n, preface); err != nil && ctx.Err() != nil {
-		return errors.New("no answer to full-size packets")
+		return fmt.Errorf("no answer within %v", exchangeDeadline)
 	}
 	return err
 }

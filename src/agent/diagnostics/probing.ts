@@ -58,19 +58,20 @@ export const evidenceOf = ({ steps, peer, pings }: ProbeResult): Evidence => ({
 
 /** What a step that failed means, of a probe with this result. */
 export const explain = (ends: Ends, step: ProbeStep, result: ProbeResult): Finding => {
-  const { source, target, behind, host, port, network, address } = ends, { name, error = "no reason given" } = step
+  const { source, target, behind, host, port, network, address } = ends, { error = "no reason given" } = step
+  const name = step.name === "fullSize" && error.startsWith("small packets") ? "roundTrip" : step.name
   const there = thereOf(ends)
   const again = `run the sandbox again: gstacks sandbox run ${source} --replace -- <command>`
   const isHere = name !== "verdict" && (name !== "connect" || (host === undefined && ends.machine === undefined))
   if (isHere && lacksDescriptors.test(error)) return outOfDescriptors("this host", error)
-  const ofMachine = ends.machine && explainMachine(ends, step)
+  const ofMachine = ends.machine && explainMachine(ends, name, error)
   if (ofMachine !== undefined) return ofMachine
   switch (name) {
     case "resolve": return fail(`a program in ${source} cannot resolve the name of ${target}: ${error}`, `see the dns check; ${again}`)
     case "enter": return fail(`a connection from inside ${source} does not come out at meshd: ${error}`, `see the policy and topology checks; if both pass, the sandbox changed its own nft rules: ${again}`)
     case "permit": return fail(`no permit for ${source} is loaded in meshd on this host: ${error}`, "see the policy and topology checks; try again in a second")
     case "dial":
-    case "roundTrip": return on(host, fail(`the mesh does not carry a stream to ${there}: ${error}`, `see the mesh check of both hosts, and whether UDP passes between them; restart meshd on ${there} if it is up (systemctl restart gstacks-meshd)`))
+    case "roundTrip": return loss(ends, result) ?? on(host, fail(`the mesh does not carry a stream to ${there}: ${error}`, `see the mesh check of both hosts, and whether UDP passes between them; restart meshd on ${there} if it is up (systemctl restart gstacks-meshd)`))
     case "verdict": return on(host, refusal(there, error, network))
     case "connect": return on(host, lacksDescriptors.test(error) ? outOfDescriptors(there, error) : appTrouble(target, behind, port, error))
     case "firstByte": return fail(`${target} does not speak: ${error}`, `see its log: gstacks sandbox logs ${behind}`)
@@ -82,7 +83,7 @@ export const explain = (ends: Ends, step: ProbeStep, result: ProbeResult): Findi
 const thereOf = ({ host, machine }: Ends): string => host?.name ?? (machine === undefined ? "this host" : machineText(machine))
 
 /** No agent is there that could be asked, and no unit that could be restarted. Undefined: the step has nothing to do with the far end. */
-const explainMachine = ({ behind, network, port, target }: Ends, { name, error = "no reason given" }: ProbeStep): Finding | undefined => {
+const explainMachine = ({ behind, network, port, target }: Ends, name: ProbeStepName, error: string): Finding | undefined => {
   const look = "see it there: gstacks mesh status"
   switch (name) {
     case "dial":
