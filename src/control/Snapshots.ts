@@ -22,8 +22,8 @@ const make = Effect.gen(function*() {
     return Effect.map(topologies.load(network), (loaded) => keep(network, loaded, removals === removalsBefore))
   })
 
-  /** What was read while some network was found gone is not kept: it may be that one, as it was before. */
-  const keep = (network: NetworkId, loaded: Option.Option<Topology>, current: boolean): Option.Option<Topology> => {
+  /** The first that is read of a network is not kept when some network was found gone meanwhile: it may be that one, as it was before. */
+  const keep = (network: NetworkId, loaded: Option.Option<Topology>, isKnownToBeThere: boolean): Option.Option<Topology> => {
     if (Option.isNone(loaded)) {
       removals++
       kept.delete(network)
@@ -33,7 +33,7 @@ const make = Effect.gen(function*() {
     const versions = kept.get(network) ?? []
     const newest = versions.at(-1)
     if (newest !== undefined && newest.version >= loaded.value.version) return Option.some(newest)
-    if (current) kept.set(network, [...versions.slice(1 - keptVersions), loaded.value])
+    if (isKnownToBeThere || newest !== undefined) kept.set(network, [...versions.slice(1 - keptVersions), loaded.value])
     return loaded
   }
 

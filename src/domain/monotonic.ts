@@ -2,4 +2,5 @@
 import { Clock, Effect } from "effect"
 
 export const monotonicNanos: Effect.Effect<bigint> = Clock.clockWith((clock) => clock.monotonicTimeNanos)
-export const monotonicMillis: Effect.Effect<number> = Effect.map(monotonicNanos, (nanos) => Number(nanos) / 1e6)
+/** Whole ones, so that sums and differences are exact: who waits until some time finds that it has come. */
+export const monotonicMillis: Effect.Effect<number> = Effect.map(monotonicNanos, (nanos) => Number(nanos / 1_000_000n))

@@ -93,8 +93,12 @@ describe("found by the simulation", () => {
   holds("a removed agent stays out though the control plane's clock was set back", 1,
     { op: "retire", host: "host-3" }, -600, { fault: "clock.jump", host: "control", byMs: -3_600_000 }, 11_000, { fault: "network.reset", host: "host-3" })
 
-  it("what an agent said on a connection that a newer one has replaced is not recorded", async () => {
-    const steps = new Set([1, 24, 29, 32])
-    assert.deepStrictEqual((await run(505418, scheduleFor(505418).filter(({ number }) => steps.has(number)))).problems, [])
+  /** Those steps of a seed that were left when its failure was shrunk. */
+  const seedHolds = (name: string, seed: number, ...steps: ReadonlyArray<number>) => it(name, async () => {
+    assert.deepStrictEqual((await run(seed, scheduleFor(seed).filter(({ number }) => steps.includes(number)))).problems, [])
   }, 60_000)
+
+  seedHolds("what an agent said on a connection that a newer one has replaced is not recorded", 505418, 1, 24, 29, 32)
+  seedHolds("a change of one network takes effect though another is found removed while it is read", 604744, 0, 1, 16, 29, 31, 32, 34)
+  seedHolds("who waits until some time finds that it has come, whatever fractions of a millisecond make of sums", 606400, 0, 1, 3, 22, 26, 27, 28)
 })

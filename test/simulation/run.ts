@@ -21,6 +21,13 @@ const clientTimeoutMs = 6000
 
 export const run = async (seed: number, schedule: Schedule = scheduleFor(seed), mutant: Mutant = {}): Promise<Outcome> => {
   const world = await World.make(seed, mutant)
+  const { journal } = world
+  const problems = await played(world, schedule).catch((error: unknown) => [String(error)])
+  for (const problem of problems) journal.note("problem", problem)
+  return { seed, schedule, problems, journal: journal.text }
+}
+
+const played = async (world: World, schedule: Schedule): Promise<ReadonlyArray<string>> => {
   const { time, journal } = world
   await world.begin()
   const begun = time.now
@@ -30,9 +37,7 @@ export const run = async (seed: number, schedule: Schedule = scheduleFor(seed), 
     if ("op" in step.action) world.ask(step.number, step.action)
     else inflict(world, step.action)
   }
-  const problems = [...await recovered(world, schedule), ...await violations(world, schedule), ...await leftAfterwards(world)]
-  for (const problem of problems) journal.note("problem", problem)
-  return { seed, schedule, problems, journal: journal.text }
+  return [...await recovered(world, schedule), ...await violations(world, schedule), ...await leftAfterwards(world)]
 }
 
 const recovered = async (world: World, schedule: Schedule): Promise<ReadonlyArray<string>> => {
