@@ -144,11 +144,11 @@ const make = Effect.gen(function*() {
       const startedAt = yield* Clock.currentTimeMillis
       const { network, plan } = yield* planFor(ref, request, startedAt)
       const id = yield* makeId(RunId, "run")
-      const run = yield* runs.begin(network.id, {
+      // Begun and carried out in one step: a run that nobody carries out would never be over.
+      const run = yield* Effect.uninterruptible(Effect.tap(runs.begin(network.id, {
         id, network: network.name, source: request.source, alias: plan.alias.name, port: plan.port, version: plan.topology.version, state: "running", verdict: null,
         startedAt: new Date(startedAt).toISOString(), elapsedMs: null, checks: [], trouble: null, rules: plan.rules
-      })
-      yield* FiberMap.run(fibers, id, execute(network.id, { plan, run, silent: new Set() }, startedAt))
+      }), (run) => FiberMap.run(fibers, id, execute(network.id, { plan, run, silent: new Set() }, startedAt))))
       return yield* news(run, Infinity, waitMs)
     }),
 
