@@ -16,8 +16,13 @@ export const afterEachChange = Effect.fnUntraced(function*(
   const changed = yield* Queue.sliding<void>(1)
   const tell = () => { Queue.offerUnsafe(changed, undefined) }
   yield* Effect.acquireRelease(Effect.sync(() => known.onChange(tell)), (stop) => Effect.sync(stop))
-  const next = Effect.flatMap(Clock.currentTimeMillis, (now) => Effect.timeoutOption(Queue.take(changed), Math.min(known.nextEnd(now) - now, mostMs)))
-  yield* Effect.forkScoped(Effect.forever(Effect.andThen(next, work)))
+  // What ends while the work is being done is not over for it yet, and has its turn at once.
+  yield* Effect.forkScoped(Effect.forever(Effect.gen(function*() {
+    const judgedAt = yield* Clock.currentTimeMillis
+    yield* work
+    const wait = known.nextEnd(judgedAt) - (yield* Clock.currentTimeMillis)
+    yield* Effect.timeoutOption(Queue.take(changed), Math.max(0, Math.min(wait, mostMs)))
+  })))
   return tell
 })
 
