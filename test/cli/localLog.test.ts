@@ -1,12 +1,13 @@
-import { assert, beforeEach, describe, it } from "@effect/vitest"
-import { closeSync, mkdtempSync, readFileSync, statSync, writeFileSync, writeSync } from "node:fs"
+import { afterEach, assert, beforeEach, describe, it } from "@effect/vitest"
+import { closeSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync, writeSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { openLog } from "../../src/cli/LocalDaemon/log.ts"
 
 describe("the log of the background process", () => {
   let path: string
   beforeEach(() => { path = join(mkdtempSync(join(tmpdir(), "gs-log-")), "local.log") })
+  afterEach(() => { rmSync(dirname(path), { recursive: true }) })
   const append = (text: string) => {
     const log = openLog(path)
     writeSync(log, text)

@@ -1,6 +1,6 @@
-import { assert, beforeEach, describe, it } from "@effect/vitest"
+import { afterEach, assert, beforeEach, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs"
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Database from "../../src/control/sql/Database.ts"
@@ -15,6 +15,7 @@ describe("the embedded database's data directory", () => {
     mkdirSync(join(template, "base"), { recursive: true })
     writeFileSync(join(template, "base/1"), "a table")
   })
+  afterEach(() => { rmSync(folder, { recursive: true }) })
 
   it("is a copy of the template, also after a process was killed while it copied", async () => {
     mkdirSync(`${data}.new`)
