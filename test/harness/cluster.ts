@@ -4,7 +4,7 @@
  */
 import { spawn } from "node:child_process"
 import { once } from "node:events"
-import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { basename, join } from "node:path"
 import { logsDir, named } from "../../src/dev/Cluster.ts"
 import { rows } from "../../src/dev/rows.ts"
@@ -152,6 +152,22 @@ export const startCluster = async (options: ClusterOptions): Promise<Cluster> =>
     const target = pid(role, host)
     if (target === undefined) throw new Error(`there is no ${role} of ${host} to send ${name}`)
     process.kill(target, name)
+    return target
+  }
+  /** Returns when it has stopped: a thread that is busy in the kernel may go on for a moment. */
+  const freeze = (role: string, host: string) => {
+    const target = signal("SIGSTOP")(role, host)
+    const runs = () => readdirSync(`/proc/${target}/task`).filter((task) => {
+      try {
+        return /\) [RSDI] /.test(readFileSync(`/proc/${target}/task/${task}/stat`, "utf8"))
+      } catch {
+        return false // the thread has ended
+      }
+    })
+    for (const until = Date.now() + 5000; runs().length > 0;) {
+      if (Date.now() > until) throw new Error(`${role} of ${host} does not stop`)
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1)
+    }
   }
   const hosts = Array.from({ length: options.hosts }, (_, index) => `host-${index + 1}`)
   return {
@@ -165,7 +181,7 @@ export const startCluster = async (options: ClusterOptions): Promise<Cluster> =>
     ],
     gstacks: (...args) => run(env, args),
     pid,
-    kill: signal("SIGKILL"), freeze: signal("SIGSTOP"), thaw: signal("SIGCONT"),
+    kill: signal("SIGKILL"), freeze, thaw: signal("SIGCONT"),
     exec: (host, ...command) => run(env, ["dev", "exec", host, "--", ...command]),
     stop: async () => {
       child.stdin.end()
