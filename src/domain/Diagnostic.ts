@@ -56,14 +56,6 @@ export const DiagnosticRun = Schema.Struct({
 })
 export type DiagnosticRun = typeof DiagnosticRun.Type
 
-export const describeCheck: Readonly<Record<CheckName, string>> = {
-  mesh: "joined the network's mesh",
-  topology: "topology version applied",
-  dns: "DNS records loaded",
-  route: "the target answers",
-  policy: "policy verdict"
-}
-
 /** What a stream meets first: it is judged before it is carried. */
 const onTheWay: ReadonlyArray<CheckName> = ["mesh", "topology", "dns", "policy", "route"]
 

@@ -115,4 +115,3 @@ export const fakeAgent = Effect.fn("fakeAgent")(function*(options: FakeAgentOpti
       Stream.filter(() => predicate(state)), Stream.runHead, Effect.timeout("10 seconds"), Effect.orDie, Effect.asVoid)
   }
 })
-export type FakeAgent = Effect.Success<ReturnType<typeof fakeAgent>>

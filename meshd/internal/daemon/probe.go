@@ -157,12 +157,12 @@ func (d *Daemon) probeNode(ctx context.Context, r *probeResult, p probeParams, t
 	if err != nil {
 		return
 	}
-	r.step("fullSize", func() error {
-		return carriesFullSize(func(size int) error {
-			preface.Pad = strings.Repeat("-", size)
-			return d.exchange(ctx, target.Address, preface)
-		})
+	start = time.Now()
+	name, err := tryFullSize(func(size int) error {
+		preface.Pad = strings.Repeat("-", size)
+		return d.exchange(ctx, target.Address, preface)
 	})
+	r.add(name, time.Since(start), err)
 	r.Pings = n.Ping(ctx, target.Address)
 	r.Peer = n.AwaitDirect(ctx, target.Address)
 }
@@ -212,20 +212,19 @@ func within(most time.Duration, micros int64) time.Duration {
 	return max(0, min(most, time.Duration(micros)*time.Microsecond))
 }
 
-var errNoAnswer = errors.New("small packets are not answered any more either")
-
-// carriesFullSize sees whether packets as large as the mesh makes them come through,
+// tryFullSize sees whether packets as large as the mesh makes them come through,
 // both ways: what only drops those lets a connection open and then hang. A host that
 // leaves or joins its mesh at that moment swallows them too, so size is blamed only when
-// a small exchange passes between two large ones that do not.
-func carriesFullSize(exchange func(size int) error) error {
+// a small exchange passes between two large ones that do not; else the round trip is
+// what failed, though it was well before. It tells the step that this is.
+func tryFullSize(exchange func(size int) error) (string, error) {
 	if exchange(fullSize) == nil {
-		return nil
+		return "fullSize", nil
 	}
 	if err := exchange(1); err != nil {
-		return fmt.Errorf("%w: %w", errNoAnswer, err)
+		return "roundTrip", err
 	}
-	return exchange(fullSize)
+	return "fullSize", exchange(fullSize)
 }
 
 // exchange sends the target's meshd a padded preface and waits for it to come back.

@@ -12,20 +12,21 @@ func TestFullSizeIsBlamedOnlyBetweenSmallOnes(t *testing.T) {
 	for name, c := range map[string]struct {
 		answers []error
 		sizes   []int
+		step    string
 		want    error
 	}{
-		"all well":                         {[]error{nil}, []int{fullSize}, nil},
-		"large packets are dropped":        {[]error{lost, nil, lost}, []int{fullSize, 1, fullSize}, lost},
-		"the host joined anew meanwhile":   {[]error{lost, nil, nil}, []int{fullSize, 1, fullSize}, nil},
-		"the host is gone, to any packets": {[]error{lost, lost}, []int{fullSize, 1}, errNoAnswer},
+		"all well":                         {[]error{nil}, []int{fullSize}, "fullSize", nil},
+		"large packets are dropped":        {[]error{lost, nil, lost}, []int{fullSize, 1, fullSize}, "fullSize", lost},
+		"the host joined anew meanwhile":   {[]error{lost, nil, nil}, []int{fullSize, 1, fullSize}, "fullSize", nil},
+		"the host is gone, to any packets": {[]error{lost, lost}, []int{fullSize, 1}, "roundTrip", lost},
 	} {
 		var sizes []int
-		err := carriesFullSize(func(size int) error {
+		step, err := tryFullSize(func(size int) error {
 			sizes = append(sizes, size)
 			return c.answers[len(sizes)-1]
 		})
-		if !errors.Is(err, c.want) || errors.Is(err, errNoAnswer) != (c.want == errNoAnswer) || !slices.Equal(sizes, c.sizes) {
-			t.Errorf("%s: %v after exchanges of %v", name, err, sizes)
+		if step != c.step || err != c.want || !slices.Equal(sizes, c.sizes) {
+			t.Errorf("%s: %s, %v after exchanges of %v", name, step, err, sizes)
 		}
 	}
 }

@@ -100,16 +100,23 @@ func echoing(t *testing.T) *Table {
 	return table
 }
 
-func TestGuardedForward(t *testing.T) {
+// guarded is such a table with one forward, and where that listens.
+func guarded(t *testing.T, guard Guard) (*Table, string) {
+	t.Helper()
 	table := echoing(t)
-	guarded := at("a", "127.0.0.1:0", 80)
-	guarded.Guard = &Guard{Hosts: []string{"localhost"}}
-	status, err := table.Listen(guarded)
+	f := at("a", "127.0.0.1:0", 80)
+	f.Guard = &guard
+	status, err := table.Listen(f)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return table, status.Bound
+}
+
+func TestGuardedForward(t *testing.T) {
+	table, bound := guarded(t, Guard{Hosts: []string{"localhost"}})
 	say := func(text string) (string, error) {
-		c := dial(t, status.Bound).(*net.TCPConn)
+		c := dial(t, bound).(*net.TCPConn)
 		io.WriteString(c, text)
 		c.CloseWrite()
 		said, err := io.ReadAll(c)
@@ -131,15 +138,9 @@ func TestGuardedForward(t *testing.T) {
 }
 
 func TestGuardCounts(t *testing.T) {
-	table := echoing(t)
-	guarded := at("a", "127.0.0.1:0", 80)
-	guarded.Guard = &Guard{TokenSHA256: digest("secret")}
-	status, err := table.Listen(guarded)
-	if err != nil {
-		t.Fatal(err)
-	}
+	table, bound := guarded(t, Guard{TokenSHA256: digest("secret")})
 	get := func(token string) int {
-		request, _ := http.NewRequest("GET", "http://"+status.Bound, nil)
+		request, _ := http.NewRequest("GET", "http://"+bound, nil)
 		request.Header.Set(TokenHeader, token)
 		answer, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(request)
 		if err != nil {
@@ -160,14 +161,8 @@ func TestGuardCounts(t *testing.T) {
 }
 
 func TestCloseEndsARequestThatDoesNotCome(t *testing.T) {
-	table := echoing(t)
-	guarded := at("a", "127.0.0.1:0", 80)
-	guarded.Guard = &Guard{Hosts: []string{"localhost"}}
-	status, err := table.Listen(guarded)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := dial(t, status.Bound)
+	table, bound := guarded(t, Guard{Hosts: []string{"localhost"}})
+	c := dial(t, bound)
 	fmt.Fprint(c, "GET / HT")
 	await(t, "it is taken", func() bool { return table.List()[0].Waiting == 1 })
 	table.Close("a")

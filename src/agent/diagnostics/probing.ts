@@ -58,13 +58,12 @@ export const evidenceOf = ({ steps, peer, pings }: ProbeResult): Evidence => ({
 
 /** What a step that failed means, of a probe with this result. */
 export const explain = (ends: Ends, step: ProbeStep, result: ProbeResult): Finding => {
-  const { source, target, behind, host, port, network, address } = ends, { error = "no reason given" } = step
-  const name = step.name === "fullSize" && error.startsWith("small packets") ? "roundTrip" : step.name
+  const { source, target, behind, host, port, network, address } = ends, { name, error = "no reason given" } = step
   const there = thereOf(ends)
   const again = `run the sandbox again: gstacks sandbox run ${source} --replace -- <command>`
   const isHere = name !== "verdict" && (name !== "connect" || (host === undefined && ends.machine === undefined))
   if (isHere && lacksDescriptors.test(error)) return outOfDescriptors("this host", error)
-  const ofMachine = ends.machine && explainMachine(ends, name, error)
+  const ofMachine = ends.machine && explainMachine(ends, step)
   if (ofMachine !== undefined) return ofMachine
   switch (name) {
     case "resolve": return fail(`a program in ${source} cannot resolve the name of ${target}: ${error}`, `see the dns check; ${again}`)
@@ -83,7 +82,7 @@ export const explain = (ends: Ends, step: ProbeStep, result: ProbeResult): Findi
 const thereOf = ({ host, machine }: Ends): string => host?.name ?? (machine === undefined ? "this host" : machineText(machine))
 
 /** No agent is there that could be asked, and no unit that could be restarted. Undefined: the step has nothing to do with the far end. */
-const explainMachine = ({ behind, network, port, target }: Ends, name: ProbeStepName, error: string): Finding | undefined => {
+const explainMachine = ({ behind, network, port, target }: Ends, { name, error = "no reason given" }: ProbeStep): Finding | undefined => {
   const look = "see it there: gstacks mesh status"
   switch (name) {
     case "dial":

@@ -29,7 +29,7 @@ const failed = (hop: HopName, here: Looker, finding: Finding, micros: number | n
 const skipped = (hop: HopName, detail: string): Hop => ({ hop, host: null, outcome: "skip", micros: null, detail, next: null })
 
 const hopOf = (hop: HopName, here: Looker, { ends, result }: Probed, judgement: Finding, network: Topology, alias: TopologyAlias): Hop => {
-  const steps = stepsOf[hop].flatMap((name) => stepIn(result, name) ?? [])
+  const steps = result.steps.filter(({ name }) => stepsOf[hop].includes(name))
   const broken = steps.find(({ ok }) => !ok)
   const micros = steps.filter(({ name }) => name !== "fullSize").reduce((sum, step) => sum + step.micros, 0)
   const isHere = ends.host === undefined && ends.machine === undefined

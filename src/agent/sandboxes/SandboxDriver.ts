@@ -16,7 +16,7 @@ import { Knowledge } from "../Knowledge.ts"
 import { makeTurns } from "../turns.ts"
 import { bwrapCommand } from "./bwrap.ts"
 import { bindProblem, checkedBind, hiddenPaths, replaceFiles, secretFolders } from "./hostFiles.ts"
-import { endOrphans, endRemains } from "./orphans.ts"
+import { endOrphans, endRemains, endSandbox } from "./orphans.ts"
 import { systemCallFilter } from "./systemCalls.ts"
 import { awaitChild, awaitExit, awaitProgram, command, readChild, readEnd, readShim, startShim } from "./Shim.ts"
 
@@ -65,9 +65,12 @@ const make = Effect.fnUntraced(function*() {
     return { kind: child !== undefined && isReleased(folder) ? "running" : "held" } as const
   }).pipe(Effect.catch((error: FileTrouble) => Effect.as(Effect.logWarning(error.message), { kind: "ended", end: { exitCode: null, reason: error.message } } as const)))
 
-  /** A shim that was killed can leave a sandbox behind: until bubblewrap's last step nothing ends that with it. */
+  /**
+   * A shim that was killed can leave a sandbox behind: until bubblewrap's last step nothing ends that with it. One that tells of the end
+   * does so when the program has ended, a moment before the sandbox.
+   */
   const end = (id: SandboxId, folder: string): Effect.Effect<SandboxEnd> => awaitExit(folder).pipe(
-    Effect.flatMap((exit) => exit === undefined ? Effect.as(endRemains(folder), lost) : Effect.succeed<SandboxEnd>({ exitCode: exit.code, reason: null })),
+    Effect.flatMap((exit) => exit === undefined ? Effect.as(endRemains(folder), lost) : Effect.as(endSandbox(folder), { exitCode: exit.code, reason: null })),
     Effect.catch((error) => Effect.succeed({ exitCode: null, reason: error.message })),
     Effect.tap(() => Effect.sync(() => knowledge.dropRunning(id))))
 

@@ -102,12 +102,15 @@ export const command = (folder: string, word: "release" | "term" | "kill"): Effe
   return shim === undefined || !isAlive(shim) ? "ended" : undefined
 })))
 
+/** Whether a shim has it: one may go between being asked and being told. */
 const say = async (folder: string, word: string): Promise<boolean> => {
   const fifo = await open(join(folder, "control"), constants.O_WRONLY | constants.O_NONBLOCK).catch(() => undefined)
   if (fifo === undefined) return false
   try {
     await fifo.write(`${word}\n`)
     return true
+  } catch {
+    return false
   } finally {
     await fifo.close()
   }

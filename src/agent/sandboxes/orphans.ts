@@ -21,10 +21,15 @@ const found = (root: string) => Effect.sync(() => everyProcess().flatMap((proces
   return folder === undefined ? [] : [{ ...process, folder }]
 }))
 
-/** Ends the sandbox of a folder with its shim, whatever state they are in. */
-export const endRemains = (folder: string): Effect.Effect<void> => Effect.gen(function*() {
+/** Ends the sandbox of a folder, and waits until it has. */
+export const endSandbox = (folder: string): Effect.Effect<void> => Effect.gen(function*() {
   const child = yield* Effect.orElseSucceed(readChild(folder), () => undefined)
   if (child !== undefined) yield* end(child)
+})
+
+/** Ends it with its shim, whatever state they are in. */
+export const endRemains = (folder: string): Effect.Effect<void> => Effect.gen(function*() {
+  yield* endSandbox(folder)
   const rest = yield* found(join(folder, ".."))
   yield* Effect.forEach(rest.filter((process) => process.folder === folder), end, { discard: true, concurrency: 8 })
 })

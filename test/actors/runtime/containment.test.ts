@@ -49,19 +49,19 @@ const siblingLives = Effect.gen(function*() {
   assert.strictEqual((yield* snapshot("root/b")).restarts, 0)
 })
 
+/** At `go`, and nobody else is touched. */
+const crashes = (logic: AnyStateMachine, says = "") => Effect.gen(function*() {
+  const uncaught = yield* uncaughtBy(Effect.gen(function*() {
+    yield* supervise(logic)
+    yield* send("root/a", "go")
+    assert.include((yield* restarted("root/a", 1)).lastError, says)
+    yield* siblingLives
+  }))
+  assert.deepStrictEqual(uncaught, [])
+}).pipe(Effect.provide(ActorSystem.layer))
+
 describe("the actor crashes and is restarted when there throws", () => {
-  for (const [what, logic] of Object.entries(crashing)) {
-    it.effect(what, () =>
-      Effect.gen(function*() {
-        const uncaught = yield* uncaughtBy(Effect.gen(function*() {
-          yield* supervise(logic)
-          yield* send("root/a", "go")
-          yield* restarted("root/a", 1)
-          yield* siblingLives
-        }))
-        assert.deepStrictEqual(uncaught, [])
-      }).pipe(Effect.provide(ActorSystem.layer)))
-  }
+  for (const [what, logic] of Object.entries(crashing)) it.effect(what, () => crashes(logic))
 })
 
 /** Loops that XState would run for ever, and with it the process. */
@@ -104,18 +104,7 @@ it.effect("the actor crashes and is restarted when it is sent what cannot be loo
   }).pipe(Effect.provide(ActorSystem.layer)))
 
 describe("the actor crashes and is restarted when there is no end to", () => {
-  for (const [what, { logic, says }] of Object.entries(endless)) {
-    it.effect(what, () =>
-      Effect.gen(function*() {
-        const uncaught = yield* uncaughtBy(Effect.gen(function*() {
-          yield* supervise(logic)
-          yield* send("root/a", "go")
-          assert.include((yield* restarted("root/a", 1)).lastError, says)
-          yield* siblingLives
-        }))
-        assert.deepStrictEqual(uncaught, [])
-      }).pipe(Effect.provide(ActorSystem.layer)), 60_000)
-  }
+  for (const [what, { logic, says }] of Object.entries(endless)) it.effect(what, () => crashes(logic, says), 60_000)
 
   const atOnce = createMachine({ id: "m", entry: sendTo(({ self }) => self, { type: "x" }), on: { x: { actions: sendTo(({ self }) => self, { type: "x" }) } } })
   it.effect("what it does at its start; its supervisor gives up as after any crash", () =>
@@ -162,14 +151,5 @@ describe("an actor that is stopped ends all the same when there throws", () => {
   }
 
   it.effect("the cleanup of a callback whose state is left: a crash", () =>
-    Effect.gen(function*() {
-      const logic = createMachine({ id: "m", initial: "calm", states: { calm: { invoke: { src: fromCallback(() => fail) }, on: { go: "next" } }, next: {} } })
-      const uncaught = yield* uncaughtBy(Effect.gen(function*() {
-        yield* supervise(logic)
-        yield* send("root/a", "go")
-        yield* restarted("root/a", 1)
-        yield* siblingLives
-      }))
-      assert.deepStrictEqual(uncaught, [])
-    }).pipe(Effect.provide(ActorSystem.layer)))
+    crashes(createMachine({ id: "m", initial: "calm", states: { calm: { invoke: { src: fromCallback(() => fail) }, on: { go: "next" } }, next: {} } })))
 })

@@ -7,7 +7,7 @@ import type { Listening } from "../../../src/agent/diagnostics/listening.ts"
 import { type CheckName, checkNames, type CheckResult, firstTrouble } from "../../../src/domain/Diagnostic.ts"
 import { AgentName } from "../../../src/domain/DnsLabel.ts"
 import type { NodeStatus, ProbeResult } from "../../../src/protocol/meshd/Messages.ts"
-import { type BrokenStep, node, nothing, own, probeWith, run, type Situation } from "./situation.ts"
+import { type BrokenStep, lostMeanwhile, node, nothing, own, probeWith, run, type Situation } from "./situation.ts"
 
 interface Fault {
   readonly planted: string
@@ -45,7 +45,7 @@ const faults: ReadonlyArray<Fault> = [
   { planted: "UDP blocked", situation: { meshd: answering({ ...probeWith(), peer: { ...peer, path: "relay", relay: "home" } }) }, check: "route", host: "host-1", outcome: "warn", reason: /through relay home/, next: /let UDP pass/ },
   { planted: "30 % loss", situation: { meshd: answering({ ...probeWith(), pings: { sent: 20, received: 14, medianMicros: 900 } }) }, check: "route", host: "host-1", outcome: "warn", reason: /6 of 20 packets/, next: /ping -c 100/ },
   { planted: "30 % loss, which took the full-size packets too", situation: { meshd: answering({ ...probeWith(["fullSize", "no answer to full-size packets"]), pings: { sent: 20, received: 14, medianMicros: 900 } }) }, check: "route", host: "host-1", outcome: "warn", reason: /6 of 20 packets/, next: /ping -c 100/ },
-  { planted: "a mesh that breaks while full-size packets are tried", situation: broken(["fullSize", "small packets are not answered any more either: no answer within 1.5s"]), check: "route", host: "host-1", reason: /mesh does not carry a stream to host-1/, next: /whether UDP passes/ },
+  { planted: "a mesh that breaks while full-size packets are tried", situation: { meshd: answering(lostMeanwhile) }, check: "route", host: "host-1", reason: /mesh does not carry a stream to host-1/, next: /whether UDP passes/ },
   { planted: "MTU black hole", situation: broken(["fullSize", "no answer to full-size packets"]), check: "route", reason: /MTU black hole/, next: /ping -M do/ },
   { planted: "half-open mesh", situation: broken(["dial", "the peer does not answer: context deadline exceeded"]), check: "route", host: "host-1", reason: /mesh does not carry a stream to host-1/, next: /restart meshd on host-1/ },
   { planted: "agent stuck on an old version", situation: { applied: 6 }, check: "topology", reason: /version 6 is in force, 7 is wanted: meshd is at it/, next: /meshd's log/ },

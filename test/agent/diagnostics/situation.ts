@@ -35,6 +35,8 @@ export const probeWith = (...broken: ReadonlyArray<BrokenStep>): ProbeResult =>
     const error = broken.find(([step]) => step === name)?.[1]
     return error === undefined ? ok(name) : { ...ok(name), ok: false, error }
   }))
+/** The mesh breaks once the app has been reached. */
+export const lostMeanwhile: ProbeResult = probe(...probeWith().steps.filter(({ name }) => name !== "fullSize"), { name: "roundTrip", ok: false, micros: 5, error: "no answer within 1.5s" })
 
 export const nothing: MeshdStatus = { instance: "i", generation: 1, networks: [], sandboxes: [], flows: 0, memory: { rssBytes: 0, heapBytes: 0, goroutines: 0 } }
 

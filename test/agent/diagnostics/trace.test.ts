@@ -5,7 +5,7 @@ import { trace } from "../../../src/agent/diagnostics/trace.ts"
 import { AgentName } from "../../../src/domain/DnsLabel.ts"
 import { brokenHop, type HopName } from "../../../src/domain/Trace.ts"
 import type { ProbeResult } from "../../../src/protocol/meshd/Messages.ts"
-import { type BrokenStep, look, node, own, probeWith, type Situation, source } from "./situation.ts"
+import { type BrokenStep, look, lostMeanwhile, node, own, probeWith, type Situation, source } from "./situation.ts"
 
 const traceIn = (situation: Situation) => look((request, topology, alias) => trace(AgentName.make("host-0"), request, { sandbox: source }, topology, alias, 300), situation)
 const answering = (result: ProbeResult): Situation => ({ meshd: { probe: () => Effect.succeed(result) } })
@@ -42,6 +42,7 @@ describe("trace", () => {
     ["source", { meshd: "away" }, "host-0", /systemctl start gstacks-meshd/],
     ["mesh", cut(["dial", "the peer does not answer"]), "host-1", /restart meshd on host-1/],
     ["mesh", cut(["fullSize", "no answer"]), "host-0", /MTU/],
+    ["mesh", { meshd: { probe: () => Effect.succeed(lostMeanwhile) } }, "host-1", /restart meshd on host-1/],
     ["target", cut(["verdict", "denied: none"]), "host-1", /checks of host-1/],
     ["app", cut(["connect", "connection refused"]), "host-1", /start the program/]
   ])("stops at %s", ([hop, situation, host, next]) => Effect.gen(function*() {

@@ -1,11 +1,12 @@
 /** What is read of a shim while it writes. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { Effect, Fiber } from "effect"
+import { execFileSync } from "node:child_process"
+import { closeSync, constants, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Disk } from "../../../src/agent/Disk.ts"
-import { readEnd } from "../../../src/agent/sandboxes/Shim.ts"
+import { command, readEnd } from "../../../src/agent/sandboxes/Shim.ts"
 
 const temporary = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "gs-shim-"))),
@@ -29,5 +30,21 @@ describe("the end of a sandbox", () => {
     const folder = yield* temporary
     writeFileSync(join(folder, "shim.json"), gone)
     assert.deepStrictEqual(yield* readEnd(folder), { exit: undefined })
+  }))
+})
+
+describe("a command to a shim", () => {
+  it.live("that goes while it is told is no error", () => Effect.gen(function*() {
+    const folder = yield* temporary
+    writeFileSync(join(folder, "shim.json"), gone)
+    execFileSync("mkfifo", [join(folder, "control")])
+    for (let turn = 0; turn < 300; turn++) { // by chance before, while and after the word is written
+      const reader = openSync(join(folder, "control"), constants.O_RDONLY | constants.O_NONBLOCK)
+      const said = yield* Effect.forkChild(command(folder, "release"), { startImmediately: true })
+      const until = performance.now() + turn / 300
+      while (performance.now() < until) yield* Effect.promise(() => new Promise((next) => { setImmediate(next) }))
+      closeSync(reader)
+      yield* Fiber.join(said)
+    }
   }))
 })
