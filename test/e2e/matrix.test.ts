@@ -30,11 +30,14 @@ describe("reachability matrix", () => {
 
   it("equals the reference after every few of many random changes", async () => {
     const history = [`seed ${seed}`]
-    for (const [done, step] of random.shuffled(deck).entries()) {
+    const enough = deck.length / 2
+    for (const [done, step] of [...random.shuffled(deck), ...random.shuffled(deck)].entries()) {
+      if (done >= deck.length && world.accepted > enough) break // else chance made the networks poor, and more is tried
       history.push(await world.make(step).catch((error: Error) => { throw new Error(`${history.join("\n")}\n${step}`, { cause: error }) }))
-      if (done % stepsBetweenChecks === 0 || done === deck.length - 1) await world.check(history.join("\n"))
+      if (done % stepsBetweenChecks === 0) await world.check(history.join("\n"))
     }
-    assert.isAbove(world.accepted, deck.length / 2, history.join("\n"))
+    await world.check(history.join("\n"))
+    assert.isAbove(world.accepted, enough, history.join("\n"))
   }, 300_000)
 
   it("permitted and denied are refused alike while meshd is dead, although the app here listens on that very port", async () => {
