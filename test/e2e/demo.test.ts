@@ -24,14 +24,14 @@ const demo = (args: ReadonlyArray<string> = [], environment = env) => {
   return { npm, said: () => said }
 }
 
-const commandOf = (pid: string) => {
+const read = (pid: number | string, file: string) => {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ")
+    return readFileSync(`/proc/${pid}/${file}`, "utf8")
   } catch {
     return "" // it has just ended
   }
 }
-const processes = (pattern: RegExp) => readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && pattern.test(commandOf(pid))).map(Number)
+const processes = (pattern: RegExp) => readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && pattern.test(read(pid, "cmdline").replaceAll("\0", " "))).map(Number)
 
 /** Every process of a cluster has its runtime folder's or its state folder's name in its command line, or lives in the world that ends with those. */
 const nothingLeft = () => processes(new RegExp(`${cluster.runtimeDir}|${cluster.stateDir}`)).length === 0 && !existsSync(cluster.runtimeDir)
@@ -44,7 +44,7 @@ const whenUp = async ({ npm, said }: { readonly npm: ChildProcess; readonly said
 const childOf = (pid: number) => processes(/dist\/demo\.mjs/).find((candidate) => {
   for (let at = candidate; at > 1;) {
     if (at === pid) return true
-    at = Number(/^PPid:\s*(\d+)$/m.exec(readFileSync(`/proc/${at}/status`, "utf8"))?.[1] ?? 0)
+    at = Number(/^PPid:\s*(\d+)$/m.exec(read(at, "status"))?.[1] ?? 0)
   }
   return false
 })
@@ -75,7 +75,7 @@ describe("npm run demo", () => {
       await whenUp(running)
       kill(running.npm.pid!)
       await eventually("everything has ended", nothingLeft, 15_000)
-      await eventually("the demo has ended", () => processes(/dist\/demo\.mjs/).every((pid) => !readFileSync(`/proc/${pid}/environ`, "utf8").includes(folder)), 5_000)
+      await eventually("the demo has ended", () => processes(/dist\/demo\.mjs/).every((pid) => !read(pid, "environ").includes(folder)), 5_000)
     }, 180_000)
   }
 })
