@@ -75,7 +75,10 @@ export const awaitProgram = (folder: string, child: ProcessRef): Effect.Effect<v
   const shim = yield* readShim(folder)
   for (let wait = 1; isAlive(child); wait = Math.min(wait * 2, 20)) {
     // First: what the shim held back goes on when it dies, and has children for a moment.
-    if (shim !== undefined && !isAlive(shim)) return yield* new ShimTrouble({ message: "its shim was killed while it started" })
+    if (shim !== undefined && !isAlive(shim)) {
+      if ((yield* readExit(folder)) === undefined) return yield* new ShimTrouble({ message: "its shim was killed while it started" })
+      break // it told of a short program's end, a moment before the sandbox's own
+    }
     if (childrenOf(child.pid).length > 0) return
     yield* Effect.sleep(wait) // the kernel tells nobody of a new child
   }

@@ -1,12 +1,13 @@
 /** What is read of a shim while it writes. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
-import { execFileSync } from "node:child_process"
+import { execFileSync, spawn } from "node:child_process"
 import { closeSync, constants, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Disk } from "../../../src/agent/Disk.ts"
-import { command, readEnd } from "../../../src/agent/sandboxes/Shim.ts"
+import { startTimeOf } from "../../../src/agent/sandboxes/process.ts"
+import { awaitProgram, command, readEnd } from "../../../src/agent/sandboxes/Shim.ts"
 
 const temporary = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "gs-shim-"))),
@@ -30,6 +31,26 @@ describe("the end of a sandbox", () => {
     const folder = yield* temporary
     writeFileSync(join(folder, "shim.json"), gone)
     assert.deepStrictEqual(yield* readEnd(folder), { exit: undefined })
+  }))
+})
+
+describe("the start of a program, whose sandbox still lives when its shim has gone", () => {
+  const sandbox = Effect.acquireRelease(
+    Effect.sync(() => spawn("sleep", ["infinity"])),
+    (child) => Effect.sync(() => { child.kill("SIGKILL") })
+  ).pipe(Effect.map(({ pid }) => ({ pid: pid!, startTime: startTimeOf(pid!)! })))
+
+  it.live("has been when the shim told of the end", () => Effect.gen(function*() {
+    const folder = yield* temporary
+    writeFileSync(join(folder, "shim.json"), gone)
+    writeFileSync(join(folder, "exit.json"), JSON.stringify({ code: 0, at: 0 }))
+    yield* awaitProgram(folder, yield* sandbox)
+  }))
+
+  it.live("has failed when the shim was killed", () => Effect.gen(function*() {
+    const folder = yield* temporary
+    writeFileSync(join(folder, "shim.json"), gone)
+    assert.include((yield* Effect.flip(awaitProgram(folder, yield* sandbox))).message, "killed while it started")
   }))
 })
 
