@@ -128,15 +128,18 @@ describe.each([["same host", "host-1"], ["across hosts", "host-2"]])("streams, %
   it("200 stalled readers do not grow meshd without bound", async () => {
     const rss = (host: string): number => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${fixture.cluster.pid("meshd", host)}/status`, "utf8"))![1]) / 1024
     const hosts = [...new Set(["host-1", targetHost])]
+    // Without the kernel's TCP meshd itself holds what is under way: a MiB of a stream, and what its runtime keeps beside.
+    const { host } = (await fixture.api("GET", "/agents")).body.find(({ name }: { readonly name: string }) => name === "host-1")
+    const most = host.transport === "netstack" ? 300 : 150
     const before = hosts.map(rss)
     const chunk = "x".repeat(64 * 1024)
     for (let i = 0; i < 200; i++) {
       await web.open(`stall-${i}`, api, 8084)
-      for (let n = 0; n < 32; n++) await web.write(`stall-${i}`, chunk)
+      for (let n = 0; n < 64; n++) await web.write(`stall-${i}`, chunk)
     }
     const after = hosts.map(rss)
     for (let i = 0; i < 200; i++) await web.reset(`stall-${i}`)
-    hosts.forEach((host, at) => assert.isBelow(after[at]! - before[at]!, 150, `meshd of ${host} grew from ${before[at]} to ${after[at]} MiB`))
+    hosts.forEach((host, at) => assert.isBelow(after[at]! - before[at]!, most, `meshd of ${host} grew from ${before[at]} to ${after[at]} MiB`))
     await eventually("the stalled streams are gone", async () => (await web.probe(api, 8080)).result === "open")
   }, 120_000)
 })
