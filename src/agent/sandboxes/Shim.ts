@@ -72,13 +72,11 @@ export const awaitChild = (folder: string): Effect.Effect<ProcessRef, ShimTroubl
  * does it end on TERM. Fails with what bubblewrap said when it could not.
  */
 export const awaitProgram = (folder: string, child: ProcessRef): Effect.Effect<void, ShimTrouble | FileTrouble> => Effect.gen(function*() {
-  const shim = yield* readShim(folder)
   for (let wait = 1; isAlive(child); wait = Math.min(wait * 2, 20)) {
     // First: what the shim held back goes on when it dies, and has children for a moment.
-    if (shim !== undefined && !isAlive(shim)) {
-      if ((yield* readExit(folder)) === undefined) return yield* new ShimTrouble({ message: "its shim was killed while it started" })
-      break // it told of a short program's end, a moment before the sandbox's own
-    }
+    const end = yield* readEnd(folder)
+    if (end !== undefined && end.exit === undefined) return yield* new ShimTrouble({ message: "its shim was killed while it started" })
+    if (end !== undefined) break // a short program has ended, a moment before its sandbox
     if (childrenOf(child.pid).length > 0) return
     yield* Effect.sleep(wait) // the kernel tells nobody of a new child
   }
